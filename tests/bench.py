@@ -1,4 +1,4 @@
-"""Compare a preview with the same work typed by hand, pair by pair in one run: ratios, on loopback alone."""
+"""Compare a preview with the same work by hand, in pairs of one run: time ratios, on loopback only."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Act = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways to do the same work, and the most that ours may take of the other's time."""
+    """Two ways to do the same work, and the highest allowed ratio of their times."""
 
     title: str
     ours: Act
@@ -71,13 +71,13 @@ def main() -> int:
         console.result(f"ours, divided by the other way; median of {pairs} pairs (lowest to highest)")
         for comparison in _comparisons(env, upstream.simple_url):
             ratios = [_ratio(comparison, place / f"{comparison.title} {number}") for number in range(pairs + 1)][1:]
-            _tell(comparison, ratios)
-    _tell_rehearsal()
+            _report(comparison, ratios)
+    _time_rehearsal()
     return 0
 
 
-def _tell_rehearsal() -> None:
-    """Rehearse this repository's last commit, once and as its maintainer does, with the network that there is."""
+def _time_rehearsal() -> None:
+    """Rehearse this repository's last commit once, with the network of this machine."""
     start = time.perf_counter()
     words = (BIN / "nox", "-s", "rehearse", "--", "--quick")
     here, limit = Path(__file__).parents[1], _REHEARSAL_SECONDS
@@ -88,7 +88,7 @@ def _tell_rehearsal() -> None:
 
 
 def _environment(place: Path, upstream: str) -> dict[str, str]:
-    """An environment without a user and without a way out of this machine."""
+    """Return an environment without a user and a network."""
     foreign = ("UV_", "PIP_", "GIT_", "GITHUB_", "ACTIONS_", "NOX")
     kept = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
     env = {name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in kept}
@@ -143,7 +143,7 @@ def _comparisons(env: Mapping[str, str], upstream: str) -> tuple[Comparison, ...
                 install(clone, index.simple_url)
 
     def install(clone: Path, url: str) -> None:
-        """Each channel's command with pip and with uv, one after the other, each where nothing is installed yet."""
+        """Install by each channel's commands with pip and uv, each into an empty environment."""
         for channel, pip, uv in (("preview", ("--pre",), ("--prerelease", "allow")), ("public", (), ())):
             run(clone, "uv", "venv", "--quiet", channel)
             run(clone, "uv", "pip", "install", "--quiet", "--python", channel, "pip")
@@ -185,7 +185,7 @@ def _seconds(act: Act, root: Path) -> float:
     return time.perf_counter() - start
 
 
-def _tell(comparison: Comparison, ratios: list[float]) -> None:
+def _report(comparison: Comparison, ratios: list[float]) -> None:
     median = statistics.median(ratios)
     verdict = "met" if median <= comparison.goal else "MISSED"
     spread = f"({min(ratios):.2f} to {max(ratios):.2f})"

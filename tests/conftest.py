@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let signals interrupt the programs that tests start, also where the tests run in a shell's background."""
+    """Make signals interrupt the programs that tests start, also where the tests run in a shell's background."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -49,7 +49,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `full` unless --all is given; begin with what starts programs, the longest first."""
+    """Deselect `full` cases unless --all is given; run first what starts programs, the longest first."""
     items.sort(key=_order)
     if config.getoption("--all"):
         return
@@ -69,7 +69,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 @pytest.fixture(scope="session")
 def wheelhouse(pytestconfig: pytest.Config) -> Path:
-    """A directory with every wheel that a test installs or locks, filled from the configured index and kept."""
+    """A directory with every wheel that a test installs or locks, downloaded once and kept."""
     assert pytestconfig.cache is not None
     directory = pytestconfig.cache.mkdir("wheelhouse")
     with FileLock(directory / ".lock"):
@@ -87,7 +87,7 @@ def upstream(wheelhouse: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """The environment of every test: no user, no configuration, no way out of this machine."""
+    """The environment of every test: no user, no configuration, no network."""
     shared = tmp_path_factory.getbasetemp().parent
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text(_GIT_CONFIG)
@@ -116,7 +116,7 @@ def offline_environment(upstream: str, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def offline(offline_environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process, too, live in the offline environment."""
+    """Use the offline environment in this process, too."""
     for name in set(os.environ) - set(offline_environment):
         if name != "PYTEST_CURRENT_TEST":
             monkeypatch.delenv(name)
@@ -129,7 +129,7 @@ MakeRepo = Callable[..., Repo]
 
 @pytest.fixture
 def make_repo(tmp_path: Path, offline: None) -> MakeRepo:
-    """Make repositories with a sample project and a bare remote."""
+    """Create repositories with a sample project and a bare remote."""
     made: list[Repo] = []
 
     def make(sample: Sample | None = None) -> Repo:
@@ -141,7 +141,7 @@ def make_repo(tmp_path: Path, offline: None) -> MakeRepo:
 
 @pytest.fixture
 def repo(make_repo: MakeRepo) -> Repo:
-    """One repository with the default sample project."""
+    """A repository with the default sample project."""
     return make_repo()
 
 
@@ -150,7 +150,7 @@ RunSession = Callable[..., Outcome]
 
 @pytest.fixture
 def run_session(offline: None) -> RunSession:
-    """Run steps of a release as the sessions do, with waits cut short."""
+    """Run steps of a release as the sessions do, with short waits."""
 
     def run(repo: Repo, *words: str, steps: tuple[str, ...] = PREVIEW, **more: object) -> Outcome:
         patience = Timeouts(tries=(0.1, 0.1), visible=1.0, first_pause=0.05)

@@ -59,14 +59,14 @@ def _type(repo: Repo, words: str, task: Task[Any], **options: object) -> int:
 
 
 def words(svg: str) -> list[str]:
-    """Give what a picture says, line by line, without what differs from one run to the next."""
+    """Return a picture's text by line, without what differs between runs."""
     lines = (re.sub(r"<[^>]+>", "", line) for line in re.findall(r"<text [^>]*>.*?</text>", svg))
     said = (re.sub(r"\b[0-9a-f]{12,}\b", "…", line.replace("&#160;", " ")) for line in lines)
     return [re.sub(r"\d+(\.\d+)? (KiB|MiB|bytes)|\d[\d,]* previews", "…", line) for line in said]
 
 
 def _svg(text: str) -> str:
-    """Take the fonts of another site and the places of this machine out of a picture."""
+    """Remove foreign fonts and paths of this machine from a picture."""
     here = f"{Path(sys.executable).parent}/"
     return _FONT.sub("", text).replace(here, "").replace(here.replace("/", "&#47;"), "")
 

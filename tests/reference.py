@@ -1,4 +1,4 @@
-"""The reference page of sessions, tasks and options, written from the program itself."""
+"""The reference page of sessions, tasks and options, generated from the program."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def reference_page() -> str:
 
 
 def _help(kind: type[CommonOptions]) -> str:
-    """Return the options alone, without the line that names one session."""
+    """Return the options alone, without the line of one session."""
     _usage, options = describe_options(kind, "NAME").split("\n\n", 1)
     return options
 
@@ -61,7 +61,7 @@ def _table(what: str, described: dict[str, str]) -> Iterator[str]:
         rows = [(name, text) for name, text in described.items() if _prefix(text) == prefix]
         if rows:
             yield f"### {title}\n\n| {what} | does |\n| --- | --- |\n"
-            yield from (f"| `{name}` | {_sentence(text, prefix)} |\n" for name, text in rows)
+            yield from (f"| `{name}` | {_first_line(text, prefix)} |\n" for name, text in rows)
             yield "\n"
 
 
@@ -69,13 +69,13 @@ def _prefix(text: str) -> str:
     return next((prefix for prefix in _GROUPS if prefix and text.startswith(f"{prefix}: ")), "")
 
 
-def _sentence(text: str, prefix: str) -> str:
+def _first_line(text: str, prefix: str) -> str:
     first = text.partition("\n\n")[0].replace("\n", " ").removeprefix(f"{prefix}: " if prefix else "").rstrip(".")
     return first[:1].lower() + first[1:]
 
 
 def _fresh_tasks() -> Collection:
-    """Load a second copy of the tasks: invoke removes the help texts of a task when it first reads them."""
+    """Import the tasks a second time: invoke removes a task's help texts when it first reads them."""
     spec = find_spec("release_channels.tasks")
     assert spec is not None
     assert spec.loader is not None

@@ -163,7 +163,7 @@ def _recorder(env: Mapping[str, str]) -> Recorder:
 
 
 def make_project(checkout: Path, name: str, env: Mapping[str, str]) -> None:
-    """Make the project that is thrown away: it brings the tool along, as built from this checkout.
+    """Make the project that is thrown away: it contains the tool as built from this checkout.
 
     Raises: CommandError if git or uv fails.
     """
@@ -195,7 +195,7 @@ def make_project(checkout: Path, name: str, env: Mapping[str, str]) -> None:
 
 
 def use_index(checkout: Path, index: str) -> None:
-    """Let the workflows publish to this index."""
+    """Make the workflows publish to this index."""
     for path in (checkout / ".github" / "workflows").iterdir():
         path.write_text(path.read_text(encoding="utf-8").replace("--index pypi", f"--index {index}"), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The record of edits: a killed run is taken back, and what somebody changed since then is left alone."""
+"""The record of edits: a killed run is undone, and later changes are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edits in a working tree: all of them, or none, whatever ends them."""
+"""Edits in a working tree: all of them or none, however they end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAILING = Creation(LONG, "new\n")
 
 
 def tree(root: Path) -> Mapping[str, tuple[int, bytes | str]]:
-    """Return everything below a directory: modes, contents and where links lead."""
+    """Return everything below a directory: modes, contents and link targets."""
     return {path.relative_to(root).as_posix(): _entry(path) for path in sorted(root.rglob("*"))}
 
 
@@ -39,7 +39,7 @@ def _file(mode: int) -> Callable[[Path], object]:
     return make
 
 
-def _nothing(_root: Path) -> None:
+def _unchanged(_root: Path) -> None:
     """Leave the directory as it is."""
 
 
@@ -48,18 +48,18 @@ WRITTEN: dict[str, tuple[Callable[[Path], object], Change, dict[str, tuple[int, 
     "file": (_file(0o644), EDIT, {"a.txt": (0o100644, b"new\r\n")}),
     "read-only file": (_file(0o444), EDIT, {"a.txt": (0o100444, b"new\r\n")}),
     "executable": (_file(0o755), EDIT, {"a.txt": (0o100755, b"new\r\n")}),
-    "new file": (_nothing, Creation("b.txt", "new\n"), {"b.txt": (0o100644, b"new\n")}),
-    "new directories": (_nothing, Creation("b/c/d.txt", ""), {"b/c/d.txt": (0o100644, b"")}),
+    "new file": (_unchanged, Creation("b.txt", "new\n"), {"b.txt": (0o100644, b"new\n")}),
+    "new directories": (_unchanged, Creation("b/c/d.txt", ""), {"b/c/d.txt": (0o100644, b"")}),
     "removed file": (_file(0o644), Removal("a.txt", b"old\r\n"), {}),
     "removed executable": (_file(0o755), Removal("a.txt", b"old\r\n"), {}),
 }
 
 
 @pytest.mark.parametrize(("make", "change", "expected"), WRITTEN.values(), ids=WRITTEN)
-def test_a_change_is_carried_out(
+def test_an_edit_is_applied(
     tmp_path: Path, make: Callable[[Path], object], change: Change, expected: dict[str, tuple[int, bytes]]
 ) -> None:
-    """A file gets its content and keeps its mode."""
+    """A file keeps its mode."""
     make(tmp_path)
     apply_edits(tmp_path, [change])
     assert {path: entry for path, entry in tree(tmp_path).items() if (tmp_path / path).is_file()} == expected
@@ -73,10 +73,10 @@ def test_a_change_is_carried_out(
         pytest.param(Creation("file/x", ""), id="no directory"),
     ],
 )
-def test_a_change_is_taken_back_when_the_next_one_fails(
+def test_an_edit_is_undone_when_the_next_one_fails(
     tmp_path: Path, make: Callable[[Path], object], change: Change, _expected: object, failing: Change
 ) -> None:
-    """Contents, modes and directories are as they were."""
+    """Contents, modes and directories are restored."""
     make(tmp_path)
     (tmp_path / "file").write_bytes(b"")
     before = tree(tmp_path)
@@ -108,8 +108,10 @@ LINKS = {
 
 
 @pytest.mark.parametrize(("make", "change", "link"), LINKS.values(), ids=LINKS)
-def test_a_symbolic_link_is_refused(tmp_path: Path, make: Callable[[Path], object], change: Change, link: str) -> None:
-    """Neither the link is replaced nor what it leads to is written, and nothing before it either."""
+def test_an_edit_through_a_symlink_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], change: Change, link: str
+) -> None:
+    """Nothing is written: not the link, not its target, not the edits before it."""
     make(tmp_path)
     before = tree(tmp_path)
     with pytest.raises(RefusedError, match=f"{link} is a symbolic link"):
@@ -149,10 +151,10 @@ def writing(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_all_or_nothing(
+def test_an_interrupted_edit_is_complete_or_undone(
     tmp_path: Path, writing: subprocess.Popen[bytes], number: signal.Signals
 ) -> None:
-    """A signal in the middle, and a second one while the changes are taken back, leave no half."""
+    """Also with a second signal during the undo."""
     for _ in range(2):
         writing.send_signal(number)
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A value from outside that becomes a word of a command is refused by its name, and runs nothing."""
+"""A foreign value that becomes an argument of a command is refused by its name, and runs nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FREE_TEXT = {
 
 
 def _settings(shape: type, prefix: str = "") -> Iterator[tuple[str, Grammar | None]]:
-    """List every setting that is text, and its grammar."""
+    """List every text setting with its grammar."""
     types = get_type_hints(shape)
     for item in fields(shape):
         path, kind = prefix + item.name.replace("_", "-"), types[item.name]
@@ -59,7 +59,7 @@ _EXTRA = {"name": "acme", "key": "ACME_KEY", "base-url": "https://acme.example/v
 
 
 def _table(path: str, value: str) -> dict[str, object]:
-    """Return the tool's table with one setting, and what is required beside it."""
+    """Return the tool's table with one setting, and those that it requires."""
     match path.split("."):
         case ["version-files", key]:
             return {"version-files": [{"path": "CITATION.cff", "pattern": "version: {version}", key: value}]}
@@ -72,15 +72,15 @@ def _table(path: str, value: str) -> dict[str, object]:
     raise AssertionError(path)
 
 
-def test_every_setting_that_is_text_has_a_grammar() -> None:
-    """A new setting gets one, or is named among those that are no word of a command."""
+def test_every_text_setting_has_a_grammar() -> None:
+    """Or is listed among those that are no argument of a command."""
     assert {path for path, grammar in SETTINGS.items() if grammar is None} == FREE_TEXT
 
 
 @pytest.mark.parametrize("word", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("path", sorted(SETTINGS.keys() - FREE_TEXT))
 def test_a_hostile_setting_is_refused_by_its_name(path: str, word: str) -> None:
-    """Before anything looks at the project, in a dry run as well."""
+    """Before the project is read, in a dry run as well."""
     kind = next(name for name, value in HOSTILE.items() if value == word)
     if SETTINGS[path] in (LINE, ENVIRONMENT) and kind in HARMLESS_AS_TEXT:
         parse_config(_table(path, word))
@@ -102,13 +102,13 @@ def test_a_hostile_setting_is_refused_by_its_name(path: str, word: str) -> None:
         ("gate.agent", "open hands"), ("gate.extra-providers.model", "org/model@v1:latest"),
     ],
 )  # fmt: skip
-def test_an_unusual_setting_that_is_right_is_taken(path: str, value: str) -> None:
-    """The grammars are those of git, GitHub and the file system, no narrower."""
+def test_an_unusual_valid_setting_is_accepted(path: str, value: str) -> None:
+    """The grammars are as wide as those of git, GitHub and the file system."""
     parse_config(_table(path, value))
 
 
 def test_a_hostile_setting_stops_a_session(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """The remote's name reached git's command line once, also in a dry run."""
+    """Also in a dry run; the remote's name is an argument of git."""
     repo = make_repo(Sample(settings='remote = "--upload-pack=touch ran;"\n'))
     before = repo.fingerprint()
     outcome = run_session(repo, "--dry-run", "--index", "pypi")
@@ -119,7 +119,7 @@ def test_a_hostile_setting_stops_a_session(make_repo: MakeRepo, run_session: Run
 
 @pytest.mark.parametrize("option", ["--commit", "--tag", "--index", "--from", "--run-number"])
 def test_a_hostile_option_is_refused(repo: Repo, run_session: RunSession, option: str) -> None:
-    """Every session takes its options from a workflow or a shell: none of their values is an option of git or uv."""
+    """No value of a session's options is an option of git or uv."""
     before = repo.fingerprint()
     for word in HOSTILE.values():
         dry = () if option == "--from" else ("--dry-run",)  # the directory is read when its files are taken
@@ -159,8 +159,8 @@ GIT: dict[str, Callable[[Git, str], object]] = {
 
 
 @pytest.mark.parametrize("ask", GIT.values(), ids=GIT)
-def test_no_word_is_an_option_or_a_command_of_git(repo: Repo, ask: Callable[[Git, str], object]) -> None:
-    """Whatever checked the value before: at the last place it is refused or unknown, and nothing runs or moves."""
+def test_git_gets_no_foreign_option_or_command(repo: Repo, ask: Callable[[Git, str], object]) -> None:
+    """Without the earlier checks, it is refused or unknown; nothing runs or moves."""
     before = repo.fingerprint()
     for word in HOSTILE.values():
         with suppress(ReleaseError):
@@ -169,7 +169,7 @@ def test_no_word_is_an_option_or_a_command_of_git(repo: Repo, ask: Callable[[Git
 
 
 def test_a_remote_whose_address_is_a_command_runs_nothing(repo: Repo) -> None:
-    """Git does not allow such addresses unless its user does."""
+    """Git allows such addresses only when its user does."""
     repo.git("config", "remote.origin.url", "ext::sh -c touch% ran")
     assert not Git.open(repo.root).list_remote("origin").is_answered
     assert not (repo.root / "ran").exists()
@@ -177,8 +177,8 @@ def test_a_remote_whose_address_is_a_command_runs_nothing(repo: Repo) -> None:
 
 @pytest.mark.parametrize("word", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("key", ["url", "publish-url"])
-def test_a_hostile_address_of_an_index_is_refused(key: str, word: str) -> None:
-    """uv takes both as words."""
+def test_a_hostile_index_url_is_refused(key: str, word: str) -> None:
+    """uv gets both settings as arguments."""
     urls = {"url": "https://index.example/simple/", "publish-url": "https://index.example/upload/", key: word}
     index = UvIndex("acme", urls["url"], urls["publish-url"])
     with pytest.raises(UsageError, match=f"the {key} of the index acme"):
@@ -187,7 +187,7 @@ def test_a_hostile_address_of_an_index_is_refused(key: str, word: str) -> None:
 
 @pytest.mark.parametrize("word", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_variable_configures_no_provider(word: str) -> None:
-    """A provider's model goes into the words of the project's own rollout."""
+    """A provider's model is an argument of the project's own rollout."""
     env = {"OPENAI_API_KEY": "key", "OPENAI_MODEL": word}
     status = next(each for each in provider_statuses(PROVIDERS, env) if each.provider.name == "openai")
     assert (status.configured is not None) == bool(LINE.takes(word))
@@ -195,7 +195,7 @@ def test_a_hostile_variable_configures_no_provider(word: str) -> None:
         assert status.missing == f"OPENAI_MODEL is {word!r}: {LINE.form}"
 
 
-def test_a_word_with_a_nul_is_refused_by_name(tmp_path: Path) -> None:
-    """No system takes it; Python's own error would read as a bug of this tool."""
+def test_an_argument_with_a_nul_is_refused(tmp_path: Path) -> None:
+    """Python's own error would be reported as a bug of this tool."""
     with pytest.raises(CommandError, match="could not run 'echo'"):
         run("echo", "a\0b", cwd=tmp_path)

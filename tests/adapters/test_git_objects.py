@@ -1,4 +1,4 @@
-"""Objects are read through one git process: every name as git itself reads it, and nothing left running."""
+"""Objects are read through one git process, by git's own names, and no process is left."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ FILES = {
 
 
 @pytest.fixture
-def odd(repo: Repo) -> Repo:
-    """A repository with odd file names, links, and a submodule."""
+def odd_repo(repo: Repo) -> Repo:
+    """A repository with unusual file names, links, and a submodule."""
     (repo.root / "link").symlink_to("README.md")
     (repo.root / "linked-docs").symlink_to("docs")
     repo.commit("odd", FILES)
@@ -68,42 +68,41 @@ def odd(repo: Repo) -> Repo:
         ("no\0thing", None),
     ],
 )
-def test_a_path_is_a_name_and_never_a_pattern_or_an_option(odd: Repo, path: str, content: bytes | None) -> None:
-    """Each file is read under its own name alone; directories, submodules and missing files are none."""
-    git = Git.open(odd.root)
+def test_a_path_is_never_a_pattern_or_an_option(odd_repo: Repo, path: str, content: bytes | None) -> None:
+    """Directories, submodules and missing files are not files."""
+    git = Git.open(odd_repo.root)
     assert git.read_file(git.commit("HEAD").sha, path) == content
 
 
-def test_an_absolute_path_in_the_repository_is_read(odd: Repo) -> None:
-    """A path may begin with the repository's own."""
-    assert Git.open(odd.root).read_file("HEAD", str(odd.root / "docs" / "a.md")) == b"page"
+def test_an_absolute_path_in_the_repository_is_read(odd_repo: Repo) -> None:
+    assert Git.open(odd_repo.root).read_file("HEAD", str(odd_repo.root / "docs" / "a.md")) == b"page"
 
 
 @pytest.mark.parametrize("path", ["", "..", "../x", "docs/../../x", "/etc/passwd"])
-def test_a_path_out_of_the_repository_is_an_error(odd: Repo, path: str) -> None:
-    """A path that no tree can contain is not a missing file."""
+def test_a_path_out_of_the_repository_is_an_error(odd_repo: Repo, path: str) -> None:
+    """It does not count as a missing file."""
     with pytest.raises(CommandError, match="outside the repository"):
-        Git.open(odd.root).read_file("HEAD", path)
+        Git.open(odd_repo.root).read_file("HEAD", path)
 
 
 @pytest.mark.parametrize("path", ["link", "linked-docs"])
-def test_a_symbolic_link_is_refused(odd: Repo, path: str) -> None:
-    """A link is refused, whatever it leads to."""
+def test_reading_a_symlink_is_refused(odd_repo: Repo, path: str) -> None:
+    """Whatever its target is."""
     with pytest.raises(RefusedError, match=f"{path} is a symbolic link"):
-        Git.open(odd.root).read_file("HEAD", path)
+        Git.open(odd_repo.root).read_file("HEAD", path)
 
 
-def test_files_are_listed_by_their_names(odd: Repo) -> None:
-    """Plain files alone, each name whole; what is not UTF-8 is replaced."""
-    listed = set(Git.open(odd.root).files_at("HEAD"))
+def test_only_plain_files_are_listed(odd_repo: Repo) -> None:
+    """By their whole names; bytes that are not UTF-8 are replaced."""
+    listed = set(Git.open(odd_repo.root).files_at("HEAD"))
     assert {*FILES, "\ufffd.md", "README.md"} - {NOT_UTF_8} <= listed
     assert not listed & {"link", "linked-docs", "submodule"}
 
 
 @pytest.mark.parametrize("revision", ["0" * 40, "missing", "--help", "HEAD..HEAD", "HEAD\nHEAD", ""])
-def test_a_file_of_a_revision_that_is_not_here_is_an_error(odd: Repo, revision: str) -> None:
-    """A missing commit is not a commit without the file."""
-    git = Git.open(odd.root)
+def test_a_file_of_a_missing_revision_is_an_error(odd_repo: Repo, revision: str) -> None:
+    """It does not count as a missing file."""
+    git = Git.open(odd_repo.root)
     with pytest.raises(CommandError, match="names no tree here"):
         git.read_file(revision, "README.md")
     with pytest.raises(CommandError, match="names no tree here"):
@@ -113,16 +112,16 @@ def test_a_file_of_a_revision_that_is_not_here_is_an_error(odd: Repo, revision: 
 @pytest.mark.parametrize(
     "revision", ["^HEAD", "HEAD..HEAD", "HEAD^{tree}", "a\nb", "\0", "HEAD\0", "-1", ":/absent", "^", "  HEAD", "HEAD "]
 )
-def test_a_revision_is_one_commit_or_a_wrong_request(odd: Repo, revision: str) -> None:
-    """Neither a range, nor a tree, nor a second line is a commit, and the next question gets its own answer."""
-    git = Git.open(odd.root)
+def test_a_revision_is_one_commit_or_a_usage_error(odd_repo: Repo, revision: str) -> None:
+    """Not a range, a tree or a second line; the next request gets its own reply."""
+    git = Git.open(odd_repo.root)
     with pytest.raises(UsageError, match="names no commit here"):
         git.commit(revision)
-    assert git.commit("HEAD").sha == odd.git("rev-parse", "HEAD")
+    assert git.commit("HEAD").sha == odd_repo.git("rev-parse", "HEAD")
 
 
-def test_a_ref_that_moves_is_read_again(repo: Repo) -> None:
-    """The open process keeps no ref: branches and tags are as they are now, packed or not."""
+def test_a_moved_ref_is_read_again(repo: Repo) -> None:
+    """The open process caches no ref, packed or not."""
     git = Git.open(repo.root)
     first = git.commit("HEAD").sha
     assert git.local_tag("v1", first) is None
@@ -143,8 +142,8 @@ def test_a_ref_that_moves_is_read_again(repo: Repo) -> None:
     assert git.local_tag("v1", first) is None
 
 
-def test_400_files_take_two_processes(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One process lists the commit, one reads every file of it."""
+def test_400_files_are_read_with_two_processes(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One lists the commit, one reads its files."""
     sha = repo.commit("pages", {f"docs/{number}.md": str(number) for number in range(400)})
     git = Git.open(repo.root)
     with counted_git(monkeypatch, tmp_path / "traces") as processes:
@@ -153,8 +152,8 @@ def test_400_files_take_two_processes(repo: Repo, monkeypatch: pytest.MonkeyPatc
     assert sorted(words[0] for words in processes.commands()) == ["cat-file", "ls-tree"]
 
 
-def test_threads_share_the_process(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each thread gets its own file, and there is one process for all."""
+def test_threads_share_one_process(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each thread gets its own file."""
     files = {f"{number}.txt": str(number) * 5000 for number in range(8)}
     sha = repo.commit("files", files)
     git = Git.open(repo.root)
@@ -169,8 +168,8 @@ def test_threads_share_the_process(repo: Repo, monkeypatch: pytest.MonkeyPatch, 
     assert processes.commands() == []
 
 
-def test_an_object_that_cannot_be_read_is_an_error_with_git_s_words(repo: Repo) -> None:
-    """A damaged object ends the process; the error tells why, and the next file is read."""
+def test_a_damaged_object_is_an_error_with_gits_message(repo: Repo) -> None:
+    """The process ends then, and the next file is read by another."""
     sha = repo.commit("files", {"bad.txt": "bad", "good.txt": "good"})
     name = repo.git("rev-parse", "HEAD:bad.txt")
     damaged = repo.root / ".git" / "objects" / name[:2] / name[2:]
@@ -214,7 +213,7 @@ def number(process: RequestProcess, line: bytes = b"number\n") -> int:
 
 
 def test_a_process_stays_open_until_it_is_closed(tmp_path: Path) -> None:
-    """Requests go to the same process; closed, it has ended, and the next request starts another."""
+    """After that, the next request starts another."""
     process = replies(tmp_path)
     first = number(process)
     assert number(process) == first
@@ -226,8 +225,7 @@ def test_a_process_stays_open_until_it_is_closed(tmp_path: Path) -> None:
     process.close()
 
 
-def test_a_process_ends_with_its_object(tmp_path: Path) -> None:
-    """Nobody has to close it: without an owner it ends."""
+def test_a_process_ends_when_its_object_is_deleted(tmp_path: Path) -> None:
     process = replies(tmp_path)
     pid = number(process)
     del process
@@ -235,8 +233,8 @@ def test_a_process_ends_with_its_object(tmp_path: Path) -> None:
     assert survivors([pid], seconds=0) == []
 
 
-def test_a_process_that_was_killed_meanwhile_is_started_again(tmp_path: Path) -> None:
-    """An interrupt on the terminal reaches it, too: what comes after that still gets its reply."""
+def test_a_killed_process_is_started_again(tmp_path: Path) -> None:
+    """An interrupt on the terminal reaches it, too."""
     process = replies(tmp_path)
     first = number(process)
     os.kill(first, signal.SIGKILL)
@@ -245,7 +243,7 @@ def test_a_process_that_was_killed_meanwhile_is_started_again(tmp_path: Path) ->
 
 
 def test_a_process_that_ends_without_a_reply_is_an_error(tmp_path: Path) -> None:
-    """It is tried once more, and what it wrote to stderr is in the hint."""
+    """After a second try; its stderr is in the hint."""
     process = replies(tmp_path)
     number(process)
     with pytest.raises(CommandError, match="ended without a reply") as caught:
@@ -255,7 +253,7 @@ def test_a_process_that_ends_without_a_reply_is_an_error(tmp_path: Path) -> None
     process.close()
 
 
-def test_a_reply_that_takes_too_long_is_an_error(tmp_path: Path) -> None:
+def test_a_late_reply_is_an_error(tmp_path: Path) -> None:
     """The process is killed, and the next request is replied to by another."""
     process = replies(tmp_path, timeout=1)
     first = number(process)
@@ -266,8 +264,8 @@ def test_a_reply_that_takes_too_long_is_an_error(tmp_path: Path) -> None:
     process.close()
 
 
-def test_a_reply_that_cannot_be_parsed_starts_the_process_again(tmp_path: Path) -> None:
-    """The rest of a reply is never taken for the next one."""
+def test_a_malformed_reply_restarts_the_process(tmp_path: Path) -> None:
+    """The rest of it is never read as the next reply."""
     process = replies(tmp_path)
     first = number(process)
 
@@ -281,8 +279,8 @@ def test_a_reply_that_cannot_be_parsed_starts_the_process_again(tmp_path: Path) 
     process.close()
 
 
-def test_a_reader_in_a_thread_is_ended_with_the_block(tmp_path: Path) -> None:
-    """What waits for a reply in the background is interrupted when the block is left."""
+def test_a_background_reader_ends_with_its_block(tmp_path: Path) -> None:
+    """Its pending request is interrupted."""
     process = replies(tmp_path)
     pid = number(process)
     start = time.monotonic()
@@ -314,8 +312,8 @@ print(Path(f"/proc/self/task/{{os.getpid()}}/children").read_text(), flush=True)
         pytest.param("os.kill(os.getpid(), signal.SIGKILL)", id="kill"),
     ],
 )
-def test_no_git_process_is_left_whatever_ends_python(repo: Repo, end: str) -> None:
-    """Git ends with the program, also if the program has no time to end it."""
+def test_no_git_process_outlives_python(repo: Repo, end: str) -> None:
+    """Also when Python is killed."""
     program = [sys.executable, "-c", PROGRAM.format(end=end)]
     done = subprocess.run(program, cwd=repo.root, capture_output=True, text=True, check=False)
     assert survivors([int(done.stdout)]) == []

@@ -1,4 +1,4 @@
-"""A remote is listed once for a decision, and what names it is never an option of git."""
+"""A remote is listed once for a decision, and its name is never an option of git."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from tests.support.git_processes import counted_git
 from tests.support.repo import Repo
 
 
-def test_one_listing_answers_every_question(repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The main branch, the default branch and the tags are read from one listing, each as the remote had it then."""
+def test_one_listing_contains_every_ref_of_a_decision(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Main branch, default branch and tags, as the remote had them then."""
     repo.tag("v1")
     repo.git("tag", "light")
     repo.git("push", "--quiet", "origin", "v1", "light")
@@ -37,7 +39,7 @@ def test_one_listing_answers_every_question(repo: Repo, monkeypatch: pytest.Monk
 
 
 def test_without_a_listing_the_remote_is_queried_again(repo: Repo) -> None:
-    """A guard that reads a ref again sees what changed since."""
+    """A guard that reads a ref again gets its new value."""
     git = Git.open(repo.root)
     sha = git.commit("HEAD").sha
     assert git.remote_tag("v1", sha, "origin") is None
@@ -49,8 +51,8 @@ def test_without_a_listing_the_remote_is_queried_again(repo: Repo) -> None:
     assert git.commit_of_remote_tag("v1", "origin") is None
 
 
-def test_the_name_of_a_remote_is_never_an_option(repo: Repo, tmp_path: Path) -> None:
-    """A remote is named in pyproject.toml: one that looks like an option runs nothing."""
+def test_a_remotes_name_is_never_an_option(repo: Repo, tmp_path: Path) -> None:
+    """pyproject.toml contains the name."""
     trap = tmp_path / "ran"
     repo.tag("v1")
     git = Git.open(repo.root)

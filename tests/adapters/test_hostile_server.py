@@ -1,4 +1,4 @@
-"""Every reader of answers over HTTP ends in a named refusal, within small bounds of time and size."""
+"""Every HTTP reader raises a specific error on a hostile answer, within small limits of time and size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from release_channels.indexserver.upstream import Upstream
 from release_channels.model.github import Artifact
 from release_channels.model.observed import IndexFile
 from tests.indexserver.servers import make_tls
-from tests.support.hostile import ENDLESS, HOSTILE, NONSENSE, SLOW, HostileServer, serve_hostile, whole
+from tests.support.hostile import ENDLESS, HOSTILE, NONSENSE, SLOW, HostileServer, complete, serve_hostile
 
 PATIENCE = 0.1
 SECONDS = 60
@@ -41,7 +41,7 @@ PAGE = b'{"meta": {"api-version": "1.1"}, "name": "demo-tool", "files": [], "ver
 
 @pytest.fixture(scope="module")
 def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HostileServer, Path]]:
-    """The same server behind TLS, without which no identity is shown, and the file of its CA."""
+    """The same server with TLS, which identities require, and its CA file."""
     tls, authority = make_tls(tmp_path_factory.mktemp("tls"))
     with serve_hostile(tls) as running:
         yield running, authority
@@ -49,7 +49,7 @@ def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ho
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HostileServer]:
-    """One server for all tests here."""
+    """One server for all tests of this file."""
     with serve_hostile() as running:
         yield running
 
@@ -159,10 +159,10 @@ SECURE: dict[str, Reader] = {"audience": _audience, "mint": _mint}
 
 
 @pytest.mark.parametrize(("reader", "name"), CASES, ids=[f"{reader}, {name}" for reader, name in CASES])
-def test_a_hostile_answer_ends_in_a_named_refusal(
+def test_a_hostile_answer_is_refused(
     server: HostileServer, offline: None, tmp_path: Path, reader: str, name: str
 ) -> None:
-    """Endless, slow, deep, too many or nonsense: nobody waits, and nobody reads it all."""
+    """Endless, slow, deeply nested, too long or malformed: no reader waits or reads it all."""
     server.answer = HOSTILE[name]
     began = time.monotonic()
     READERS[reader](server.url, tmp_path)
@@ -171,7 +171,7 @@ def test_a_hostile_answer_ends_in_a_named_refusal(
 
 @pytest.mark.parametrize("name", [*ENDLESS, "slow body", "slow headers", *NONSENSE])
 @pytest.mark.parametrize("reader", SECURE)
-def test_a_hostile_answer_behind_tls_ends_in_a_named_refusal(
+def test_a_hostile_answer_over_tls_is_refused(
     secure_server: tuple[HostileServer, Path],
     offline: None,
     tmp_path: Path,
@@ -179,7 +179,7 @@ def test_a_hostile_answer_behind_tls_ends_in_a_named_refusal(
     reader: str,
     name: str,
 ) -> None:
-    """The exchange of Trusted Publishing."""
+    """The token exchange of Trusted Publishing."""
     server, authority = secure_server
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
     server.answer = HOSTILE[name]
@@ -188,11 +188,11 @@ def test_a_hostile_answer_behind_tls_ends_in_a_named_refusal(
     assert time.monotonic() - began < SECONDS
 
 
-def test_a_header_without_a_colon_is_no_news(
+def test_a_header_without_a_colon_is_ignored(
     server: HostileServer, offline: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page is good, and a traceback on the screen would say otherwise."""
-    server.answer = whole(PAGE, "application/vnd.pypi.simple.v1+json", "no colon here")
+    """The page is valid, and no traceback is logged."""
+    server.answer = complete(PAGE, "application/vnd.pypi.simple.v1+json", "no colon here")
     with caplog.at_level(logging.WARNING):
         assert read_index(_index(server.url), "demo-tool").releases == {}
     assert caplog.records == []

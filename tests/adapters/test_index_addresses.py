@@ -11,7 +11,7 @@ from release_channels.adapters.index import remote_index
 
 
 def test_the_addresses_are_those_that_the_uploading_library_has() -> None:
-    """Whoever assigns its constants in another way gets them imported."""
+    """Constants that are assigned in another way are imported."""
     addresses = [remote_index(name, (), in_actions=False).upload_url for name in ("pypi", "testpypi")]
     assert addresses == [twine.utils.DEFAULT_REPOSITORY, twine.utils.TEST_REPOSITORY]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Clock:
-    """A clock that goes on when it is told."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -35,7 +35,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_short", "told"),
+    ("seconds", "is_short", "expected"),
     [
         (9.9, False, ["building …"]),
         (10.2, False, ["building …", "building: 10 s"]),
@@ -44,17 +44,17 @@ class Clock:
     ],
 )
 def test_without_a_terminal_only_what_is_long_is_timed(
-    capsys: pytest.CaptureFixture[str], seconds: float, is_short: bool, told: list[str]
+    capsys: pytest.CaptureFixture[str], seconds: float, is_short: bool, expected: list[str]
 ) -> None:
     """A log gets a line when something begins, and a second one where it took its time."""
     clock = Clock()
     with console.progress("building", is_short=is_short, clock=clock):
         clock.now += seconds
-    assert capsys.readouterr().err.splitlines() == told
+    assert capsys.readouterr().err.splitlines() == expected
 
 
 def test_on_a_terminal_the_seconds_count_up() -> None:
-    """The spinner draws the line anew, with what the clock says then."""
+    """The spinner redraws the line with the time of the clock."""
     clock = Clock()
     spinner = Spinner("line", text=console.Running("building", clock, clock()))
     drawn = []

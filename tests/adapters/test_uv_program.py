@@ -1,4 +1,4 @@
-"""uv is found once, also by threads that begin together."""
+"""uv is searched for once, also by threads that start together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ print(errors)
 """
 
 
-def test_threads_that_begin_together_find_uv(tmp_path: Path) -> None:
+def test_threads_that_start_together_find_uv(tmp_path: Path) -> None:
     """The checks of two files start in threads, and the first of them may be the first to look for uv.
 
     Python's first reading of its configuration is slowed down, so that all others come while it lasts.

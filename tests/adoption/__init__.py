@@ -1,1 +1,1 @@
-"""Tests of what brings a project to two channels."""
+"""Tests of adopting the tool for both channels."""

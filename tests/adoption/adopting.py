@@ -1,4 +1,4 @@
-"""What the tests of adoption share: an index that has the tool and nothing else, and projects that adopt it."""
+"""Helpers for tests of adoption: an index with the tool alone, and adopting projects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASKS = tuple(ns.task_names)
 
 
 def tool_index(directory: Path) -> Path:
-    """Fill a directory with stand-ins of what a noxfile's block names: locking reads no more than their metadata."""
+    """Fill a directory with minimal wheels for a noxfile's block: locking reads only their metadata."""
     for name, version in (("nox", "2026.10.20"), ("release-channels", str(running_version()))):
         make_wheel(directory, Recipe(name=name, version=version, scripts={}, requires_python=">=3.11"))
     return directory

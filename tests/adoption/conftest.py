@@ -12,12 +12,12 @@ from tests.adoption.adopting import tool_index
 
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the tool, and what else a noxfile's block names."""
+    """Serve the tool and the other requirements of a noxfile's block."""
     with serve(tool_index(tmp_path_factory.mktemp("tools"))) as running:
         yield running.simple_url
 
 
 @pytest.fixture
 def locking(tools: str, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let uv lock against that index."""
+    """Make uv lock against that index."""
     monkeypatch.setenv("UV_DEFAULT_INDEX", tools)

@@ -1,4 +1,4 @@
-"""Who published a file, as an index tells it: read by the real client, and never guessed."""
+"""The attested publisher of a file: read from the index by the real client, and never guessed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GOOD = {"version": 1, "attestation_bundles": [{"publisher": PUBLISHER, "attestat
 
 
 def attesting(provenance: bytes | None) -> Callable[[WSGIApplication], WSGIApplication]:
-    """Let an index name a provenance for each file, and serve it; None is a file that it does not find."""
+    """Serve an index with this provenance for each file; None is a missing file."""
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -80,10 +80,10 @@ def attesting(provenance: bytes | None) -> Callable[[WSGIApplication], WSGIAppli
         pytest.param(None, None, id="not found"),
     ],
 )
-def test_the_publisher_is_read_where_the_index_tells_it(
+def test_the_attested_publisher_is_read_from_the_index(
     tmp_path: Path, offline: None, provenance: bytes | None, found: AttestedPublisher | None
 ) -> None:
-    """Whatever is not of the specified form proves nothing."""
+    """A malformed one proves nothing."""
     make_wheel(tmp_path)
     with serve(tmp_path, wrap=attesting(provenance)) as running:
         index = Index("pypi", running.simple_url, running.upload_url, Credentials.NONE)
@@ -93,7 +93,7 @@ def test_the_publisher_is_read_where_the_index_tells_it(
 
 
 def test_a_file_without_an_attestation_has_no_publisher(tmp_path: Path, offline: None) -> None:
-    """Nothing is asked for."""
+    """No request is sent."""
     make_wheel(tmp_path)
     with serve(tmp_path) as running:
         index = Index("pypi", running.simple_url, running.upload_url, Credentials.NONE)

@@ -1,4 +1,4 @@
-"""`doctor`: each finding fires where it should, says how surely it is known, and reading moves nothing."""
+"""`doctor`: each finding fires, has its certainty, and reading moves nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.adoption.adopting import TASKS, adopt
 from tests.cli.screen import BIN, run
 from tests.commands.doing import on_github, on_index, run_task, some_of
 from tests.conftest import MakeRepo
-from tests.github.hubs import NAME, Hub
+from tests.github.hubs import NAME, GitHubDouble
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -56,7 +56,7 @@ PREVIEWS = Environment("pypi-internal-preview", DeploymentRefs.NAMED, (MAIN,), a
 ADA = Reviewer("User", 7, "ada")
 PUBLIC = Environment("pypi-public", DeploymentRefs.NAMED, (TAG,), (ADA,), admins_bypass=False)
 RULES = TagRuleset("releases", True, ("refs/tags/v*",), (), frozenset({"creation", "update", "deletion"}))
-SOUND = RepositorySettings(
+HEALTHY = RepositorySettings(
     NAME, False, "main", {environment.name: environment for environment in (PREVIEWS, PUBLIC)},
     {"": frozenset({"OPENAI_API_KEY"}), "pypi-internal-preview": frozenset(), "pypi-public": frozenset()},
     (RULES,), True,
@@ -64,24 +64,24 @@ SOUND = RepositorySettings(
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def on_hub(
+def with_github(
     settings: RepositorySettings, config: Config | None = None, tags: tuple[str, ...] = ("v1.0.0",)
 ) -> list[Diagnosis]:
     return list(diagnose_github(settings, config or Config(), tags, gate_secrets(config or Config())))
 
 
 def with_environment(environment: Environment | None, name: str) -> RepositorySettings:
-    return replace(SOUND, environments={**SOUND.environments, name: environment})
+    return replace(HEALTHY, environments={**HEALTHY.environments, name: environment})
 
 
-def test_a_sound_repository_has_neither_an_error_nor_a_warning() -> None:
-    """So that each case below shows one thing alone."""
-    assert {finding.severity for finding in on_hub(SOUND)} == {PASSED}
-    assert {finding.certainty for finding in on_hub(SOUND)} == {Certainty.VERIFIED}
+def test_a_healthy_repository_has_no_error_and_no_warning() -> None:
+    """The control of the cases below."""
+    assert {finding.severity for finding in with_github(HEALTHY)} == {PASSED}
+    assert {finding.certainty for finding in with_github(HEALTHY)} == {Certainty.VERIFIED}
 
 
-HUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
-    "default branch": (replace(SOUND, default_branch="trunk"), ERROR, "it is trunk, and the settings say main"),
+GITHUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
+    "default branch": (replace(HEALTHY, default_branch="trunk"), ERROR, "it is trunk, and the settings say main"),
     "no environment": (with_environment(None, "pypi-public"), ERROR, "there is no such environment"),
     "every ref": (
         with_environment(replace(PREVIEWS, deployment_refs=DeploymentRefs.ALL, policies=()), PREVIEWS.name),
@@ -111,75 +111,76 @@ HUB_CASES: dict[str, tuple[RepositorySettings, DiagnosisSeverity, str]] = {
         with_environment(replace(PUBLIC, admins_bypass=True), PUBLIC.name), WARNING, "administrators may bypass",
     ),
     "stored token": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"PYPI_API_TOKEN", "OPENAI_API_KEY"})}), ERROR,
+        replace(HEALTHY, secrets={**HEALTHY.secrets, "": frozenset({"PYPI_API_TOKEN", "OPENAI_API_KEY"})}), ERROR,
         "the repository stores PYPI_API_TOKEN: with Trusted Publishing no token is stored",
     ),
     "no provider": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"DAYTONA_API_KEY"})}), ERROR,
+        replace(HEALTHY, secrets={**HEALTHY.secrets, "": frozenset({"DAYTONA_API_KEY"})}), ERROR,
         "there is no model provider's secret",
     ),
     "a provider without its address": (
-        replace(SOUND, secrets={**SOUND.secrets, "": frozenset({"BF_TOKEN"})}), WARNING,
+        replace(HEALTHY, secrets={**HEALTHY.secrets, "": frozenset({"BF_TOKEN"})}), WARNING,
         "BF_TOKEN alone needs LITELLM_BASE_URL, which has no default",
     ),
     "no ruleset": (
-        replace(SOUND, rulesets=()), WARNING, "not restricted for every release tag: creation, deletion, update",
+        replace(HEALTHY, rulesets=()), WARNING, "not restricted for every release tag: creation, deletion, update",
     ),
     "ruleset switched off": (
-        replace(SOUND, rulesets=(replace(RULES, is_active=False),)), WARNING, "not restricted for every",
+        replace(HEALTHY, rulesets=(replace(RULES, is_active=False),)), WARNING, "not restricted for every",
     ),
     "ruleset of something else": (
-        replace(SOUND, rulesets=(replace(RULES, includes=("refs/tags/x*",)),)), WARNING, "not restricted",
+        replace(HEALTHY, rulesets=(replace(RULES, includes=("refs/tags/x*",)),)), WARNING, "not restricted",
     ),
-    "mutable releases": (replace(SOUND, immutable_releases=False), WARNING, "can still be changed"),
+    "mutable releases": (replace(HEALTHY, immutable_releases=False), WARNING, "can still be changed"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", HUB_CASES)
-def test_each_setting_that_is_wrong_is_found(case: str) -> None:
-    """One finding, with what to do about it."""
-    settings, severity, told = HUB_CASES[case]
-    findings = [finding for finding in on_hub(settings) if finding.severity is not PASSED]
-    assert [finding.severity for finding in findings if told in finding.message] == [severity], findings
+@pytest.mark.parametrize("case", GITHUB_CASES)
+def test_each_wrong_github_setting_is_found(case: str) -> None:
+    """As one finding with a hint."""
+    settings, severity, message = GITHUB_CASES[case]
+    findings = [finding for finding in with_github(settings) if finding.severity is not PASSED]
+    assert [finding.severity for finding in findings if message in finding.message] == [severity], findings
     assert all(finding.fix for finding in findings)
 
 
 UNSEEN: dict[str, RepositorySettings] = {
-    "environments": replace(SOUND, environments={}),
+    "environments": replace(HEALTHY, environments={}),
     "bypass": with_environment(replace(PUBLIC, admins_bypass=None), PUBLIC.name),
-    "secrets": replace(SOUND, secrets={"": None}),
-    "rulesets": replace(SOUND, rulesets=None),
-    "immutable": replace(SOUND, immutable_releases=None),
+    "secrets": replace(HEALTHY, secrets={"": None}),
+    "rulesets": replace(HEALTHY, rulesets=None),
+    "immutable": replace(HEALTHY, immutable_releases=None),
 }
 
 
 @pytest.mark.parametrize("case", UNSEEN)
-def test_what_could_not_be_seen_is_unknown_and_says_what_would_show_it(case: str) -> None:
+def test_an_unreadable_setting_is_unknown_with_a_hint(case: str) -> None:
     """It is neither passed nor an error."""
-    findings = [finding for finding in on_hub(UNSEEN[case]) if finding.severity is not PASSED]
+    findings = [finding for finding in with_github(UNSEEN[case]) if finding.severity is not PASSED]
     assert findings
     assert {(finding.severity, finding.certainty) for finding in findings} == {(WARNING, Certainty.UNKNOWN)}
     assert all(finding.verify for finding in findings)
 
 
-def test_the_public_pattern_is_tried_on_the_projects_tags() -> None:
-    """A tag that is not a release and would be allow is named; nothing is published from it."""
-    findings = [finding for finding in on_hub(SOUND, tags=("v1.0.0", "v2-docs")) if finding.severity is not PASSED]
+def test_the_public_tag_pattern_is_tested_on_existing_tags() -> None:
+    """A matching tag without a release is listed; nothing is published from it."""
+    findings = [
+        finding for finding in with_github(HEALTHY, tags=("v1.0.0", "v2-docs")) if finding.severity is not PASSED
+    ]
     assert [finding.message for finding in findings] == ["its pattern also fits tags that are no releases: v2-docs"]
 
 
-def test_rules_that_github_does_not_report_are_unknown() -> None:
-    """Reviewers that are not reported are neither absent nor there, for previews as for releases."""
+def test_unreported_github_rules_are_unknown() -> None:
+    """Reviewers are neither present nor absent, on both channels."""
     for wanted in (PREVIEWS, PUBLIC):
-        found = on_hub(with_environment(replace(wanted, has_rules=False), wanted.name))
-        (told,) = [finding for finding in found if "reviewers" in finding.message]
-        assert "are unknown: GitHub does not report them" in told.message
+        found = with_github(with_environment(replace(wanted, has_rules=False), wanted.name))
+        (reviewers,) = [finding for finding in found if "reviewers" in finding.message]
+        assert "are unknown: GitHub does not report them" in reviewers.message
 
 
-def test_without_a_gate_no_provider_is_asked_for() -> None:
-    """Nobody has to have a key for what is switched off."""
-    bare = replace(SOUND, secrets={"": frozenset()})
-    assert {finding.severity for finding in on_hub(bare, Config(gate=GateConfig(enabled=False)))} == {PASSED}
+def test_without_a_gate_no_provider_is_required() -> None:
+    bare = replace(HEALTHY, secrets={"": frozenset()})
+    assert {finding.severity for finding in with_github(bare, Config(gate=GateConfig(enabled=False)))} == {PASSED}
 
 
 @pytest.mark.parametrize(
@@ -189,8 +190,8 @@ def test_without_a_gate_no_provider_is_asked_for() -> None:
         ("*", "main", True), ("release/*", "release/1", True), ("V*", "v1", False),
     ],
 )  # fmt: skip
-def test_a_pattern_fits_as_github_reads_it(pattern: str, name: str, fits: bool) -> None:
-    """A star stops at a slash, and upper case is not lower case."""
+def test_a_ref_pattern_matches_as_on_github(pattern: str, name: str, fits: bool) -> None:
+    """A star stops at a slash, and case matters."""
     assert Policy("tag", pattern).allows("tag", name) is fits
     assert Policy("branch", pattern).allows("tag", name) is False
 
@@ -210,11 +211,11 @@ GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], DiagnosisSeverity, 
 
 
 @pytest.mark.parametrize("case", GIT_CASES)
-def test_what_git_shows_is_found(case: str) -> None:
+def test_problems_of_git_are_found(case: str) -> None:
     """Remote, branch, tags of another form, and versions that went down."""
-    url, branch, tags, severity, told = GIT_CASES[case]
+    url, branch, tags, severity, message = GIT_CASES[case]
     findings = [finding for finding in diagnose_git(Config(), url, branch, tags) if finding.severity is not PASSED]
-    assert [(finding.severity, told in finding.message) for finding in findings] == [(severity, True)]
+    assert [(finding.severity, message in finding.message) for finding in findings] == [(severity, True)]
 
 
 def index_of(*versions: str, size: int = 1000, days: int = 100) -> IndexState:
@@ -241,11 +242,11 @@ INDEX_CASES: dict[str, tuple[IndexState, Plan, Config, DiagnosisSeverity, str]] 
 
 
 @pytest.mark.parametrize("case", INDEX_CASES)
-def test_what_the_index_shows_is_found(case: str) -> None:
-    """Channels, main's place above them, and room."""
-    state, decided, config, severity, told = INDEX_CASES[case]
+def test_problems_of_the_index_are_found(case: str) -> None:
+    """Channels, main's version above them, and quota."""
+    state, decided, config, severity, message = INDEX_CASES[case]
     findings = [finding for finding in diagnose_index(state, decided, config, NOW) if finding.severity is not PASSED]
-    assert [(finding.severity, told in finding.message) for finding in findings] == [(severity, True)]
+    assert [(finding.severity, message in finding.message) for finding in findings] == [(severity, True)]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_what_the_index_shows_is_found(case: str) -> None:
 def test_the_publisher_of_the_newest_file_is_compared(
     attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, certainty: Certainty
 ) -> None:
-    """Without an attestation the settings alone say it, which is called declared."""
+    """Without an attestation its certainty is declared."""
     finding = diagnose_publisher("acme/demo", attested)
     assert (finding.severity, finding.certainty) == (severity, certainty)
     assert finding.fix if severity is ERROR else (finding.verify or certainty is Certainty.VERIFIED)
@@ -279,7 +280,7 @@ def test_the_publisher_of_the_newest_file_is_compared(
 def test_a_publisher_of_an_unknown_repository_never_passes(
     attested: tuple[str, str, str] | None, severity: DiagnosisSeverity, name: str
 ) -> None:
-    """The setting to write is printed, with the name that an attested file has."""
+    """The setting to write is printed, with the name from an attested file."""
     finding = diagnose_publisher(None, attested)
     assert (finding.severity, "OWNER" in finding.message) == (severity, False)
     assert finding.certainty is (Certainty.UNKNOWN if severity is WARNING else Certainty.VERIFIED)
@@ -329,13 +330,13 @@ WORKFLOW_CASES: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", WORKFLOW_CASES)
-def test_what_the_workflow_files_show_is_found(case: str) -> None:
-    """Names that the publishers must have, the tests, tokens and tags."""
-    changes, told = WORKFLOW_CASES[case]
+def test_problems_of_the_workflow_files_are_found(case: str) -> None:
+    """File names of the publishers, tests, tokens and tags."""
+    changes, message = WORKFLOW_CASES[case]
     files = FILES | {f".github/workflows/{name}": text for name, text in changes.items()}
     wanted = publishers(Config(), "acme/demo")
     findings = diagnose_workflows({name: text for name, text in files.items() if text}, Config(), wanted)
-    assert [told in finding.message for finding in findings if finding.severity is not PASSED] == [True]
+    assert [message in finding.message for finding in findings if finding.severity is not PASSED] == [True]
     assert {finding.severity for finding in diagnose_workflows(FILES, Config(), wanted)} == {PASSED}
 
 
@@ -394,13 +395,13 @@ FILTERED: dict[str, tuple[str, DiagnosisSeverity, str]] = {
 }
 
 
-@pytest.mark.parametrize(("on", "severity", "told"), FILTERED.values(), ids=FILTERED)
-def test_a_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, told: str) -> None:
-    """Tests that a push to main does not start are an error; where some start them, the filter is named."""
+@pytest.mark.parametrize(("on", "severity", "message"), FILTERED.values(), ids=FILTERED)
+def test_a_path_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, message: str) -> None:
+    """An error where a push to main starts no tests, otherwise a note with the filter."""
     files = FILES | {".github/workflows/test.yml": f"on: {on}\njobs: {{}}\n"}
     found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"), BUMPED)
     (finding,) = (finding for finding in found if finding.topic == "tests")
-    assert (finding.severity, told in finding.message) == (severity, True), finding.message
+    assert (finding.severity, message in finding.message) == (severity, True), finding.message
 
 
 GROUPS: dict[str, tuple[str, DiagnosisSeverity]] = {
@@ -416,7 +417,7 @@ GROUPS: dict[str, tuple[str, DiagnosisSeverity]] = {
 
 @pytest.mark.parametrize(("declared", "severity"), GROUPS.values(), ids=GROUPS)
 def test_tests_that_a_later_push_cancels_are_found(declared: str, severity: DiagnosisSeverity) -> None:
-    """A group that two commits of main share cancels the run of one of them."""
+    """Two commits of main share a concurrency group."""
     files = FILES | {".github/workflows/test.yml": f"on: push\n{declared}\n"}
     found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"))
     (finding,) = (finding for finding in found if finding.topic == "tests")
@@ -424,8 +425,8 @@ def test_tests_that_a_later_push_cancels_are_found(declared: str, severity: Diag
     assert severity is PASSED or "a later push to main may cancel .github/workflows/test.yml" in finding.message
 
 
-def test_what_a_bump_changes_is_what_it_would_write() -> None:
-    """The version, its copies and the changelog; nothing where git tags have the version, or a copy cannot be read."""
+def test_the_files_of_a_bump_are_listed() -> None:
+    """Version, copies and changelog; none with tag versions, or where a copy cannot be read."""
     copies = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
     files = {"CITATION.cff": b"version: 1.2.0.dev0\n", "CHANGELOG.md": b"# Changelog\n\n## [Unreleased]\n"}
     for sample, there, expected in (
@@ -449,20 +450,18 @@ CHANGELOGS = {
 }
 
 
-@pytest.mark.parametrize(("text", "severity", "told"), CHANGELOGS.values(), ids=CHANGELOGS)
-def test_a_changelog_from_which_nothing_can_be_released_is_found(
-    text: str, severity: DiagnosisSeverity, told: str
-) -> None:
-    """`release-channels bump` refuses it, and that is known before anybody rehearses."""
+@pytest.mark.parametrize(("text", "severity", "message"), CHANGELOGS.values(), ids=CHANGELOGS)
+def test_an_unreleasable_changelog_is_found(text: str, severity: DiagnosisSeverity, message: str) -> None:
+    """`release-channels bump` would refuse it."""
     project = parse_project(Sample().pyproject().encode(), "pyproject.toml")
     read = {"CHANGELOG.md": f"# Changelog\n\n{text}".encode(), "pyproject.toml": project.text.encode()}.get
     finding = next(finding for finding in diagnose_project(project, read) if finding.topic == "changelog")
-    assert (finding.severity, told in finding.message) == (severity, True)
+    assert (finding.severity, message in finding.message) == (severity, True)
     assert bool(finding.fix) is (severity is WARNING)
 
 
-def test_a_changelog_is_not_asked_for_news_where_main_holds_the_final() -> None:
-    """`release-channels bump` has nothing to do there, and reads no changelog."""
+def test_no_changelog_entry_is_required_on_a_final() -> None:
+    """`release-channels bump` has nothing to do there."""
     project = parse_project(Sample(version="1.2.0").pyproject().encode(), "pyproject.toml")
     text = "# Changelog\n\n## [Unreleased]\n\n## [1.1.0]\n\n- Old.\n"
     read = {"CHANGELOG.md": text.encode(), "pyproject.toml": project.text.encode()}.get
@@ -487,14 +486,14 @@ TOOLS: dict[str, tuple[str, str | None, list[tuple[DiagnosisSeverity, str]]]] = 
 
 
 @pytest.mark.parametrize(("requirement", "locked", "expected"), TOOLS.values(), ids=TOOLS)
-def test_another_tool_than_ci_runs_is_found(
+def test_a_tool_that_differs_from_cis_is_found(
     requirement: str, locked: str | None, expected: list[tuple[DiagnosisSeverity, str]]
 ) -> None:
-    """CI runs what is locked, and cannot install what is on this machine alone."""
+    """CI runs the locked one, and cannot install a local one."""
     lock = LockedTool("noxfile.py.lock", Version(locked)) if locked else None
     findings = list(diagnose_tool("noxfile.py", requirement, lock, Version("1.1")))
     assert [finding.severity for finding in findings] == [severity for severity, _ in expected]
-    assert all(told in finding.message for finding, (_, told) in zip(findings, expected, strict=True))
+    assert all(message in finding.message for finding, (_, message) in zip(findings, expected, strict=True))
     assert all(finding.fix for finding in findings if finding.severity is not PASSED)
 
 
@@ -511,20 +510,20 @@ def project(make_repo: MakeRepo, locking: None) -> Repo:
 
 
 @pytest.fixture
-def hub(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """The same on GitHub, set up as it should be."""
-    with on_github(project, monkeypatch, ADMIN, immutable_releases=True) as hub:
-        state = hub.state
+def github(project: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubDouble]:
+    """The same project on GitHub, correctly set up."""
+    with on_github(project, monkeypatch, ADMIN, immutable_releases=True) as github:
+        state = github.state
         state.tokens[ADMIN] = frozenset(RIGHTS)
         state.add_environment("pypi-internal-preview", branch_policies=["main"], admins_bypass=False)
         state.add_environment("pypi-public", tag_policies=["v[0-9]*"], reviewers=["ada"], admins_bypass=False)
         state.add_ruleset("releases", "refs/tags/v*", rules=["creation", "update", "deletion"])
         state.secrets[""] = {"OPENAI_API_KEY"}
-        yield hub
+        yield github
 
 
 def diagnose(repo: Repo) -> list[Diagnosis]:
-    """Examine a project, and prove that this moves nothing."""
+    """Examine a project, and assert that this moves nothing."""
     before = repo.fingerprint()
     with open_context(repo.root, os.environ, index="local") as context:
         findings = list(examine(context, TASKS))
@@ -536,32 +535,32 @@ def wrong(findings: list[Diagnosis]) -> list[str]:
     return [finding.message for finding in findings if finding.severity is not PASSED]
 
 
-def test_a_project_that_is_set_up_has_nothing_to_fix(hub: Hub) -> None:
-    """Files, git, GitHub and index: all are seen, and the publishers alone are as declared."""
-    before = hub.fingerprint()
-    findings = diagnose(hub.repo)
+def test_a_correct_setup_has_nothing_to_fix(github: GitHubDouble) -> None:
+    """Files, git, GitHub and index are read; only the publishers are declared."""
+    before = github.fingerprint()
+    findings = diagnose(github.repo)
     assert wrong(findings) == []
     assert {finding.area for finding in findings} == {"files", "git", "github", "index"}
     assert [finding.topic for finding in findings if finding.certainty is Certainty.DECLARED] == [
         "preview publisher",
         "public publisher",
     ]
-    assert hub.fingerprint() == before
-    assert all(line.startswith("GET") for line in hub.running.requests)
-    assert run_task(hub.repo.root, tasks.doctor, index="local") == 0
+    assert github.fingerprint() == before
+    assert all(line.startswith("GET") for line in github.running.requests)
+    assert run_task(github.repo.root, tasks.doctor, index="local") == 0
 
 
-def test_the_repository_is_known_from_its_project_urls(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a setting nor the remote names it: publishers and settings are those of the URL."""
+def test_the_repository_is_found_by_its_project_urls(github: GitHubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a setting or a GitHub remote."""
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    findings = diagnose(hub.repo)
+    findings = diagnose(github.repo)
     assert wrong(findings) == []
     declared = [finding.message for finding in findings if finding.certainty is Certainty.DECLARED]
     assert [message.partition(",")[0] for message in declared] == [NAME, NAME]
 
 
 def test_an_unknown_repository_is_reported_with_its_setting(make_repo: MakeRepo) -> None:
-    """Nothing is asked of GitHub, no publisher passes, and the placeholder is nowhere printed as a value."""
+    """No GitHub request is sent, no publisher passes, and no value contains the placeholder."""
     repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     on_index(repo, "1.1.0")
     findings = [finding for finding in diagnose(repo) if finding.topic.endswith(("publisher", "repository"))]
@@ -571,42 +570,47 @@ def test_an_unknown_repository_is_reported_with_its_setting(make_repo: MakeRepo)
     assert not any("OWNER/NAME" in finding.message for finding in findings)
 
 
-BREAKS: dict[str, tuple[Callable[[Hub], object], str]] = {
-    "environment": (lambda hub: hub.state.environments.pop("pypi-public"), "there is no such environment"),
-    "secret": (lambda hub: hub.state.secrets.update({"pypi-public": {"PYPI_TOKEN"}}), "stores PYPI_TOKEN"),
-    "uncommitted": (lambda hub: hub.repo.write({"new.txt": ""}), "is not what a release contains: new.txt"),
-    "unreadable changelog": (lambda hub: hub.repo.write({"CHANGELOG.md": b"\xff"}), "CHANGELOG.md is not UTF-8"),
-    "workflow": (lambda hub: (hub.repo.root / ".github/workflows/test.yml").unlink(), "there is no"),
-    "lock": (lambda hub: (hub.repo.root / "noxfile.py.lock").unlink(), "noxfile.py.lock is not there"),
+PROBLEMS: dict[str, tuple[Callable[[GitHubDouble], object], str]] = {
+    "environment": (lambda github: github.state.environments.pop("pypi-public"), "there is no such environment"),
+    "secret": (lambda github: github.state.secrets.update({"pypi-public": {"PYPI_TOKEN"}}), "stores PYPI_TOKEN"),
+    "uncommitted": (lambda github: github.repo.write({"new.txt": ""}), "is not what a release contains: new.txt"),
+    "unreadable changelog": (lambda github: github.repo.write({"CHANGELOG.md": b"\xff"}), "CHANGELOG.md is not UTF-8"),
+    "workflow": (lambda github: (github.repo.root / ".github/workflows/test.yml").unlink(), "there is no"),
+    "lock": (lambda github: (github.repo.root / "noxfile.py.lock").unlink(), "noxfile.py.lock is not there"),
     "no right": (
-        lambda hub: hub.state.tokens.update({ADMIN: frozenset({"contents: read"})}),
+        lambda github: github.state.tokens.update({ADMIN: frozenset({"contents: read"})}),
         "secrets: GitHub at 127.0.0.1 forbids",
     ),
-    "silence": (lambda hub: hub.state.faults.append(lambda *_: broken(502)), "GitHub at 127.0.0.1 failed with 502"),
+    "silence": (
+        lambda github: github.state.faults.append(lambda *_: broken(502)),
+        "GitHub at 127.0.0.1 failed with 502",
+    ),
 }
 
 
-@pytest.mark.parametrize(("act", "told"), some_of(BREAKS, "environment", "no right", "lock"))
-def test_what_is_broken_on_a_real_project_is_found(hub: Hub, act: Callable[[Hub], object], told: str) -> None:
-    """Through git, the API and the index, as the task looks."""
-    act(hub)
-    assert any(told in message for message in wrong(diagnose(hub.repo))), wrong(diagnose(hub.repo))
+@pytest.mark.parametrize(("act", "expected"), some_of(PROBLEMS, "environment", "no right", "lock"))
+def test_problems_of_a_real_project_are_found(
+    github: GitHubDouble, act: Callable[[GitHubDouble], object], expected: str
+) -> None:
+    """Through git, the API and the index."""
+    act(github)
+    assert any(expected in message for message in wrong(diagnose(github.repo))), wrong(diagnose(github.repo))
 
 
-def test_doctor_for_programs_is_one_object(hub: Hub) -> None:
-    """With every finding, what to fix, and which guarantees hold from where; the exit code reports an error."""
-    hub.state.tokens[ADMIN] = frozenset({"contents: read"})
-    project = hub.repo
+def test_doctor_json_is_one_object(github: GitHubDouble) -> None:
+    """With all findings, fixes and guarantees; the exit code reports an error."""
+    github.state.tokens[ADMIN] = frozenset({"contents: read"})
+    project = github.repo
     screen = run(BIN / "release-channels", "doctor", "--json", "--index", "local", cwd=project.root)
-    told = json.loads(screen.out)
+    report = json.loads(screen.out)
     assert screen.code == 0
-    assert (told["errors"], told["warnings"] + told["passed"]) == (0, len(told["findings"]))
-    assert {finding["certainty"] for finding in told["findings"]} == {"verified", "declared", "unknown"}
-    assert len(told["guarantees"]) == 2
+    assert (report["errors"], report["warnings"] + report["passed"]) == (0, len(report["findings"]))
+    assert {finding["certainty"] for finding in report["findings"]} == {"verified", "declared", "unknown"}
+    assert len(report["guarantees"]) == 2
     (project.root / "noxfile.py.lock").unlink()
     screen = run(BIN / "release-channels", "doctor", "--index", "local", cwd=project.root)
     assert screen.code == 1
-    screen.sentence(
+    screen.shows(
         "noxfile.py.lock is not there", "1 error", "set by the tagged commit itself", "set outside the repository"
     )
 
@@ -614,7 +618,7 @@ def test_doctor_for_programs_is_one_object(hub: Hub) -> None:
 TEST_FILE, PREVIEW_FILE, GATE_FILE = (
     f".github/workflows/{name}.yml" for name in ("test", "internal-preview-release", "integration-eval")
 )
-CUTS: dict[str, tuple[bool, str, str, str, str]] = {
+BROKEN_CHAINS: dict[str, tuple[bool, str, str, str, str]] = {
     "renamed": (False, TEST_FILE, "name: test\n", "name: checks\n", "test.yml is named checks"),
     "unnamed": (False, TEST_FILE, "name: test\n", "", "is named .github/workflows/test.yml, and"),
     "special": (False, TEST_FILE, "name: test\n", "name: C++\n", r'`workflows: ["C\\+\\+"]`'),
@@ -631,24 +635,24 @@ CUTS: dict[str, tuple[bool, str, str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("gate", "path", "old", "new", "told"), some_of(CUTS, "unnamed", "gate renamed"))
-def test_a_cut_chain_of_workflows_is_found_by_doctor_and_by_init(
-    make_repo: MakeRepo, locking: None, gate: bool, path: str, old: str, new: str, told: str
+@pytest.mark.parametrize(("gate", "path", "old", "new", "expected"), some_of(BROKEN_CHAINS, "unnamed", "gate renamed"))
+def test_doctor_and_init_find_a_broken_workflow_chain(
+    make_repo: MakeRepo, locking: None, gate: bool, path: str, old: str, new: str, expected: str
 ) -> None:
-    """Nothing moves while both report it; an update joins the chain again."""
+    """Without changing a file; an update repairs the chain."""
     repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     adopt(repo, gate=gate)
     text = (repo.root / path).read_text()
     assert old in text, "the case is out of date"
     repo.commit("adopt, and edit a name", {path: text.replace(old, new, 1)})
-    assert any(told in message for message in wrong(diagnose(repo)))
+    assert any(expected in message for message in wrong(diagnose(repo)))
     before = repo.fingerprint()
     with pytest.raises(RefusedError, match="not as it should be"):
         adopt(repo, gate=gate, check=True)
     assert repo.fingerprint() == before
     adopt(repo, gate=gate, update=True)
     assert adopt(repo, gate=gate, check=True).result is Result.DONE
-    assert not any(told in message for message in wrong(diagnose(repo)))
+    assert not any(expected in message for message in wrong(diagnose(repo)))
 
 
 @pytest.mark.parametrize(
@@ -658,10 +662,10 @@ def test_a_cut_chain_of_workflows_is_found_by_doctor_and_by_init(
         pytest.param("name: C++ [3.13]\n", r'"C\\+\\+ \\[3.13\\]"', id="special"),
     ],
 )
-def test_a_test_workflow_of_a_project_is_followed_as_github_names_it(
+def test_a_projects_test_workflow_is_followed_by_githubs_name(
     make_repo: MakeRepo, locking: None, name: str, pattern: str
 ) -> None:
-    """By its path where it has no name, and with special characters escaped; an older adoption is reported."""
+    """Its path if it has no name, with special characters escaped; an older adoption is reported."""
     own = f"{name}{TESTS}"
     repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n", ".github/workflows/ci.yml": own}))
     adopt(repo, gate=False)
@@ -680,9 +684,9 @@ _COPIED = re.compile(r"`[^`]+`|\S*\w/\w\S*|\S+\.(?:yml|toml|lock|py)\b")
 
 
 @pytest.mark.parametrize("columns", [60, *(pytest.param(wide, marks=pytest.mark.full) for wide in (80, 120))])
-def test_what_is_copied_from_the_screen_is_on_one_line(hub: Hub, columns: int) -> None:
-    """However narrow the terminal is, no command and no path is broken, and a fix begins a line of its own."""
-    project = hub.repo
+def test_commands_and_paths_are_printed_on_one_line(github: GitHubDouble, columns: int) -> None:
+    """In any terminal width; a fix begins a new line."""
+    project = github.repo
     (project.root / "noxfile.py.lock").unlink()
     (project.root / ".github/workflows/internal-preview-release.yml").unlink()
     findings = diagnose(project)
@@ -702,10 +706,10 @@ def test_what_is_copied_from_the_screen_is_on_one_line(hub: Hub, columns: int) -
     assert [text for text in copied if not any(text in line for line in lines)] == []
 
 
-def test_the_tools_own_repository_is_held_against_its_own_files(make_repo: MakeRepo) -> None:
-    """It runs from its sources, so it has workflow files of another kind, and no locked noxfile."""
+def test_the_tools_own_repository_is_checked_by_its_own_files(make_repo: MakeRepo) -> None:
+    """It runs from its sources: other workflow files, and no locked noxfile."""
     repo = make_repo(Sample(name="release-channels", urls="", files=dict(own_workflows(Config()))))
     with open_context(repo.root, os.environ, index="local") as context:
-        told = [finding for finding in examine(context, TASKS) if finding.area == "files"]
-    assert [finding for finding in told if finding.severity is not PASSED] == []
-    assert "every workflow keeps the rules" in [finding.message for finding in told]
+        findings = [finding for finding in examine(context, TASKS) if finding.area == "files"]
+    assert [finding for finding in findings if finding.severity is not PASSED] == []
+    assert "every workflow keeps the rules" in [finding.message for finding in findings]

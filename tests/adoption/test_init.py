@@ -1,4 +1,4 @@
-"""`init` on real repositories: what it writes, what it keeps, and that it changes nothing the second time."""
+"""`init` on real repositories: what it writes and keeps, and that a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def bump(c):
 
 
 def adopted(make_repo: MakeRepo, texts: Mapping[str, str | bytes] | None = None, **changes: object) -> Repo:
-    """Make a project with these files, and bring the tool into it."""
+    """Create a project with these files, and adopt the tool."""
     repo = make_repo(Sample(files=dict(texts or {}), **changes))  # type: ignore[arg-type]
     adopt(repo)
     return repo
@@ -94,7 +94,7 @@ _QUICK = {("uv_build", True)}
         for locked in (False, True)
     ],
 )  # fmt: skip
-def test_a_project_gets_its_files_once(
+def test_init_writes_its_files_once(
     make_repo: MakeRepo,
     run_session: RunSession,
     upstream: str,
@@ -102,7 +102,7 @@ def test_a_project_gets_its_files_once(
     backend: str,
     locked: bool,
 ) -> None:
-    """Its own lines stay, a second run changes nothing, every rule holds, and a preview is published."""
+    """Existing lines stay, every rule holds, and a preview is published."""
     repo = make_repo(Sample(backend=backend))
     if locked:
         subprocess.run([BIN / "uv", "lock", "--quiet"], cwd=repo.root, check=True)
@@ -122,7 +122,7 @@ def test_a_project_gets_its_files_once(
 
 
 def test_the_noxfile_works_with_nox_alone(make_repo: MakeRepo) -> None:
-    """The real programs list the new noxfile and tasks file, the release sessions beside the project's tests."""
+    """The real programs list noxfile and tasks, and the project's own sessions."""
     repo = adopted(make_repo, {"tests/test_it.py": "def test_it() -> None: ...\n"})
     listed = run(BIN / "nox", "--list", cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"})
     assert "- preview -> " in listed.out
@@ -133,7 +133,7 @@ def test_the_noxfile_works_with_nox_alone(make_repo: MakeRepo) -> None:
 
 
 def test_an_existing_noxfile_keeps_every_line(make_repo: MakeRepo) -> None:
-    """Its session stays, the release sessions join it, and `nox.main()` stays the last line."""
+    """The release sessions are added, and `nox.main()` stays the last line."""
     repo = adopted(make_repo, {"noxfile.py": NOXFILE})
     assert _is_within(NOXFILE.splitlines(), _lines(repo, "noxfile.py"))
     assert _lines(repo, "noxfile.py")[-1] == "    nox.main()"
@@ -149,10 +149,10 @@ def test_an_existing_noxfile_keeps_every_line(make_repo: MakeRepo) -> None:
         pytest.param("@nox.session\ndef build(session): ...\n", "a session of the same name: build", id="taken name"),
     ],
 )
-def test_a_noxfile_that_cannot_have_them_stays_and_gets_a_neighbour(
+def test_an_unsuitable_noxfile_stays_and_another_is_written(
     make_repo: MakeRepo, more: str, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The release sessions get a file of their own, and the workflows name it."""
+    """The workflows use the second one."""
     text = NOXFILE.replace("import nox\n", f"import nox\n\n{more}", 1)
     repo = adopted(make_repo, {"noxfile.py": text})
     assert why in capsys.readouterr().err
@@ -164,8 +164,8 @@ def test_a_noxfile_that_cannot_have_them_stays_and_gets_a_neighbour(
     assert adopt(repo).message == "nothing to write"
 
 
-def test_existing_tasks_stay_and_a_taken_name_goes_aside(make_repo: MakeRepo) -> None:
-    """The project's own `bump` is the project's own; the tool's is `release.bump`."""
+def test_existing_tasks_keep_their_names(make_repo: MakeRepo) -> None:
+    """The tool's own `bump` becomes `release.bump` then."""
     repo = adopted(make_repo, {"tasks.py": TASKS})
     assert _is_within(TASKS.splitlines(), _lines(repo, "tasks.py"))
     listed = run(BIN / "invoke", "--list", cwd=repo.root).out
@@ -174,7 +174,7 @@ def test_existing_tasks_stay_and_a_taken_name_goes_aside(make_repo: MakeRepo) ->
     assert run(BIN / "invoke", "bump", cwd=repo.root).out == "my bump\n"
 
 
-def test_a_collection_of_the_projects_own_is_joined(make_repo: MakeRepo) -> None:
+def test_an_existing_task_collection_is_extended(make_repo: MakeRepo) -> None:
     """Its name and its tasks stay."""
     text = TASKS.replace("import task", "import Collection, task") + "\n\nnamespace = Collection(docs)\n"
     repo = adopted(make_repo, {"tasks.py": text})
@@ -184,10 +184,10 @@ def test_a_collection_of_the_projects_own_is_joined(make_repo: MakeRepo) -> None
 
 
 @pytest.mark.parametrize("text", [TASKS, pytest.param(None, marks=pytest.mark.full)], ids=["own tasks", "no tasks"])
-def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
+def test_without_the_tool_release_tasks_print_how_to_get_it(
     make_repo: MakeRepo, tmp_path: Path, text: str | None
 ) -> None:
-    """The project's own work; a release task ends with a sentence."""
+    """The project's own tasks work."""
     repo = adopted(make_repo, {"tasks.py": text} if text else {})
     hidden = tmp_path / "hidden"
     hidden.mkdir()
@@ -196,24 +196,23 @@ def test_without_the_tool_the_tasks_are_listed_and_say_how_to_get_it(
     listed = run(BIN / "invoke", "--list", cwd=repo.root, env=env)
     assert "  tag                Release task; needs release-channels." in listed.out
     for words in (["tag"], ["tag", "--commit", "HEAD"], ["resume", "v1.0.0", "--help"]):
-        told = run(BIN / "invoke", *words, cwd=repo.root, env=env)
-        assert told.code == 1
-        told.sentence(
+        screen = run(BIN / "invoke", *words, cwd=repo.root, env=env)
+        assert screen.code == 1
+        screen.shows(
             "uv tool install invoke --with release-channels", "uvx release-channels@VERSION TASK", "noxfile.py.lock"
         )
     if text:
         assert run(BIN / "invoke", "docs", "bump", cwd=repo.root, env=env).out == "my pages\nmy bump\n"
 
 
-def test_a_tasks_file_of_something_else_is_left_alone(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that does not import invoke is not invoke's."""
+def test_a_tasks_file_without_invoke_is_not_changed(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     repo = adopted(make_repo, {"tasks.py": "import queue\n"})
     assert (repo.root / "tasks.py").read_text() == "import queue\n"
     assert "tasks.py is not invoke's" in capsys.readouterr().err
 
 
-def test_settings_are_written_only_where_a_default_does_not_fit(make_repo: MakeRepo) -> None:
-    """Another branch, remote, tag format and test workflow are found; what is set already is not touched."""
+def test_only_settings_that_differ_from_defaults_are_written(make_repo: MakeRepo) -> None:
+    """Branch, remote, tag format and test workflow are detected; existing settings stay."""
     ci = "name: checks\non:\n  push:\n    branches: [trunk]\njobs: {}\n"
     repo = make_repo(Sample(files={".github/workflows/ci.yml": ci}, settings='changelog = ""\n'))
     repo.git("branch", "--move", "trunk")
@@ -246,10 +245,10 @@ TAGGED = {
 
 
 @pytest.mark.parametrize(("tags", "shown"), TAGGED.values(), ids=TAGGED)
-def test_the_version_of_a_project_without_one_is_read_from_its_tags(
+def test_the_version_of_a_tag_project_is_shown(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], tags: tuple[str, ...], shown: str
 ) -> None:
-    """It is the one that a preview takes: by the format of the newest tag; another format is named."""
+    """As a preview reads it, in the newest tag's format; another format is reported."""
     repo = make_repo()
     repo.commit("tags decide", {"pyproject.toml": vcs_pyproject()})
     for name in tags:
@@ -259,10 +258,8 @@ def test_the_version_of_a_project_without_one_is_read_from_its_tags(
     assert shown in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The entry is shown as TOML to paste, and not written; once it is there, nothing is proposed."""
+def test_an_unlisted_copy_of_the_version_is_proposed(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """As TOML to paste; nothing is written."""
     citation = "cff-version: 1.2.0\nversion: 0.6.9\n"
     repo = adopted(make_repo, {"CITATION.cff": citation})
     entry = (
@@ -280,8 +277,8 @@ def test_a_copy_of_the_version_that_nothing_updates_is_proposed(
     assert "0.6.9" not in capsys.readouterr().err
 
 
-def test_an_edit_that_keeps_the_rules_stays(make_repo: MakeRepo) -> None:
-    """Neither `init` nor `--check` minds it, and no line of it is lost."""
+def test_an_edit_that_violates_no_rule_stays(make_repo: MakeRepo) -> None:
+    """Also with `--check`."""
     repo = adopted(make_repo)
     repo.commit("adopt")
     edited = (repo.root / PREVIEW).read_text().replace("timeout-minutes: 30", "timeout-minutes: 45")
@@ -291,10 +288,10 @@ def test_an_edit_that_keeps_the_rules_stays(make_repo: MakeRepo) -> None:
     assert (repo.root / PREVIEW).read_text() == edited
 
 
-def test_an_edit_that_breaks_a_rule_is_named_and_mended_on_request(
+def test_an_edit_that_breaks_a_rule_is_fixed_on_request(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Plain `init` loses no line of it, `--check` fails, and `--update` replaces only what git can bring back."""
+    """`init` keeps its lines, `--check` fails, and `--update` replaces only what git can restore."""
     repo = adopted(make_repo)
     whole = (repo.root / PREVIEW).read_text()
     repo.commit("adopt")
@@ -318,8 +315,8 @@ def test_an_edit_that_breaks_a_rule_is_named_and_mended_on_request(
     assert adopt(repo, check=True).result is Result.DONE
 
 
-def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) -> None:
-    """It is the project's own file: it stays, and the check is red."""
+def test_a_foreign_workflow_that_uploads_is_reported(make_repo: MakeRepo) -> None:
+    """The file stays, and the check fails."""
     publish = "on: push\njobs:\n  go:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: twine upload dist/*\n"
     repo = adopted(make_repo, {".github/workflows/publish.yml": publish})
     assert (repo.root / ".github/workflows/publish.yml").read_text() == publish
@@ -329,10 +326,10 @@ def test_a_workflow_that_uploads_in_another_way_is_named(make_repo: MakeRepo) ->
     assert "by hand" in stop.value.hint
 
 
-def test_workflows_of_its_own_are_listed_with_what_runs_twice(
+def test_existing_workflows_are_listed_with_their_duplicates(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each with what becomes of it and the tests that read it; the files of the tool are not among them."""
+    """And with the tests that read them, without the tool's files."""
     publish = "on:\n  push:\n    tags: ['v*']\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: uv publish\n"
     test = 'from pathlib import Path\n\nTEXT = Path(".github/workflows/publish.yml").read_text()\n'
     repo = adopted(make_repo, {".github/workflows/publish.yml": publish, "tests/test_publish.py": test})
@@ -350,8 +347,8 @@ def test_workflows_of_its_own_are_listed_with_what_runs_twice(
     assert "workflows of its own" not in capsys.readouterr().err
 
 
-def test_a_filter_of_the_tests_is_noted(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The file is the project's own and stays; that a bump's commit gets no run is known before the first release."""
+def test_a_path_filter_of_the_tests_is_reported(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file stays; a bump's commit would get no test run."""
     tests = "on: {push: {paths: ['src/**']}}\njobs:\n  go:\n    runs-on: x\n    steps:\n      - run: pytest\n"
     repo = adopted(make_repo, {".github/workflows/test.yml": tests})
     shown = " ".join(capsys.readouterr().err.split())
@@ -362,8 +359,8 @@ def test_a_filter_of_the_tests_is_noted(make_repo: MakeRepo, capsys: pytest.Capt
     assert (repo.root / ".github/workflows/test.yml").read_text() == tests
 
 
-def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> None:
-    """The block's requirement is the one line that an update changes; the lock follows."""
+def test_another_tool_requirement_is_replaced_on_request(make_repo: MakeRepo) -> None:
+    """It is the one changed line; the lock follows."""
     repo = adopted(make_repo)
     old = (repo.root / "noxfile.py").read_text()
     (repo.root / "noxfile.py").write_text(old.replace(TOOL, "release-channels==0.0.1"))
@@ -374,8 +371,8 @@ def test_another_tool_is_named_and_replaced_on_request(make_repo: MakeRepo) -> N
     assert (repo.root / "noxfile.py").read_text() == old
 
 
-def test_a_wheel_that_was_built_anew_is_locked_anew(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Its name is the same and its bytes are not: from the old lock nothing would start."""
+def test_a_rebuilt_wheel_is_locked_again(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Its name is the same and its hash is not."""
     wheel = make_wheel(tmp_path, Recipe(name="release-channels", version="9.1", scripts={}))
     repo = make_repo(Sample())
     adopt(repo, tool=str(wheel))
@@ -387,8 +384,8 @@ def test_a_wheel_that_was_built_anew_is_locked_anew(make_repo: MakeRepo, tmp_pat
     assert sha256(wheel.read_bytes()).hexdigest() in (repo.root / "noxfile.py.lock").read_text()
 
 
-def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo) -> None:
-    """What was written is taken back, directories too."""
+def test_a_failed_lock_leaves_no_file(make_repo: MakeRepo) -> None:
+    """Nor a directory."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
     with pytest.raises(FailedError, match=r"noxfile\.py\.lock cannot be made, so nothing was written") as stop:
@@ -401,10 +398,10 @@ def test_a_tool_that_cannot_be_locked_leaves_nothing_behind(make_repo: MakeRepo)
 @pytest.mark.parametrize(
     ("gate", "extras"), [(True, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
 )
-def test_the_block_brings_what_gate_and_rehearsal_need(
+def test_the_block_has_the_extras_of_gate_and_rehearsal(
     make_repo: MakeRepo, gate: bool | None, extras: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever was asked for, the extras of what this project uses are added; a block that lacks one has drifted."""
+    """Those that the project uses; a block without one has drifted."""
     repo = make_repo(Sample())
     adopt(repo, tool=TOOL.replace("[gate,rehearsal]", ""), gate=gate)
     text = (repo.root / "noxfile.py").read_text()
@@ -417,8 +414,8 @@ def test_the_block_brings_what_gate_and_rehearsal_need(
     assert f", without {lacking}" in " ".join(capsys.readouterr().err.split())
 
 
-def test_the_tool_itself_adopts_nothing(make_repo: MakeRepo) -> None:
-    """Its own repository has workflow files of another kind, which would be replaced."""
+def test_init_refuses_the_tools_own_repository(make_repo: MakeRepo) -> None:
+    """Its workflow files are of another kind and would be replaced."""
     repo = make_repo(Sample(name="release-channels"))
     before = repo.fingerprint()
     with pytest.raises(RefusedError, match="is the tool itself and adopts nothing"):
@@ -427,7 +424,7 @@ def test_the_tool_itself_adopts_nothing(make_repo: MakeRepo) -> None:
 
 
 def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
-    """They show what would be written, and the check fails."""
+    """They show the files, and the check fails."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
     practised = adopt(repo, dry_run=True)
@@ -446,17 +443,17 @@ def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
     ],
 )
 def test_a_dry_run_ends_with_the_command_that_writes(make_repo: MakeRepo, asked: dict[str, Any], command: str) -> None:
-    """A project without the files has nothing to release with yet: the next command is the one that was practised."""
+    """Without release sessions there is no other next command."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
     assert adopt(repo, dry_run=True, **asked).next == f"{command} --tool '{TOOL}'"
     assert repo.fingerprint() == before
 
 
-def test_a_checkout_is_named_as_one_that_nobody_else_has(
+def test_a_tool_from_a_checkout_is_reported_as_local(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A tool of this machine works here, and the screen says to renew it before pushing."""
+    """It works on this machine, and has to be changed before pushing."""
     wheel = tmp_path / "tool"
     (wheel / "release_channels").mkdir(parents=True)
     (wheel / "pyproject.toml").write_text(
@@ -470,7 +467,7 @@ def test_a_checkout_is_named_as_one_that_nobody_else_has(
 
 
 @pytest.mark.parametrize("tool", ["requests==2", "no such thing", "/nowhere/at.whl"])
-def test_a_tool_that_is_not_this_one_is_refused(make_repo: MakeRepo, tool: str) -> None:
+def test_another_tools_requirement_is_refused(make_repo: MakeRepo, tool: str) -> None:
     """Before anything is written."""
     repo = make_repo(Sample())
     before = repo.fingerprint()
@@ -480,7 +477,7 @@ def test_a_tool_that_is_not_this_one_is_refused(make_repo: MakeRepo, tool: str) 
 
 
 def test_a_repository_without_a_remote_works(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said that publishing needs one."""
+    """It is reported that publishing needs one."""
     repo = make_repo(Sample())
     repo.git("remote", "remove", "origin")
     assert adopt(repo).result is Result.DONE
@@ -488,7 +485,7 @@ def test_a_repository_without_a_remote_works(make_repo: MakeRepo, capsys: pytest
 
 
 def _break(repo: Repo, name: str) -> Path:
-    """Make a place in which nothing can be adopted."""
+    """Create a directory in which nothing can be adopted."""
     if name == "no git":
         place = repo.root.parent / "bare"
         place.mkdir()
@@ -506,7 +503,7 @@ def _break(repo: Repo, name: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "message"),
     [
         ("no git", "is not in a git repository"),
         pytest.param("not the top", "is not the top of its repository", marks=pytest.mark.full),
@@ -516,18 +513,18 @@ def _break(repo: Repo, name: str) -> Path:
         pytest.param("no directory", "is not a directory", marks=pytest.mark.full),
     ],
 )
-def test_where_nothing_can_be_adopted_a_sentence_says_so(repo: Repo, place: str, told: str) -> None:
-    """No traceback, and no file."""
+def test_an_unsuitable_directory_is_refused(repo: Repo, place: str, message: str) -> None:
+    """Without a traceback or a file."""
     directory = _break(repo, place)
     before = repo.fingerprint()
     screen = run(*INIT, "--path", directory, cwd=repo.root)
     assert screen.code in (1, 2)
-    screen.sentence(told)
+    screen.shows(message)
     assert repo.fingerprint() == before
 
 
-def test_every_file_that_is_written_keeps_the_rules(make_repo: MakeRepo) -> None:
-    """With `release_noxfile.py`, too."""
+def test_every_written_file_violates_no_rule(make_repo: MakeRepo) -> None:
+    """Also with `release_noxfile.py`."""
     from release_channels.model.config import Config
 
     for text in (NOXFILE, NOXFILE + "import yaml\n"):
@@ -536,16 +533,16 @@ def test_every_file_that_is_written_keeps_the_rules(make_repo: MakeRepo) -> None
         assert check_workflows(workflows, Config()) == ()
 
 
-def test_a_run_with_another_tool_than_the_lock_has_warns(
+def test_a_tool_version_that_differs_from_the_lock_is_a_warning(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a session and in a task: CI would run another one."""
+    """In a session and in a task."""
     repo = adopted(make_repo)
     lock = repo.root / "noxfile.py.lock"
     lock.write_text(lock.read_text().replace(f'version = "{TOOL.partition("==")[2]}"', 'version = "0.0.1"'))
     repo.commit("another tool")
-    told = run(BIN / "release-channels", "status", "--index", "local", cwd=repo.root)
-    told.sentence("noxfile.py.lock has 0.0.1", "uvx release-channels@0.0.1")
+    screen = run(BIN / "release-channels", "status", "--index", "local", cwd=repo.root)
+    screen.shows("noxfile.py.lock has 0.0.1", "uvx release-channels@0.0.1")
     capsys.readouterr()
     run_session(repo, "--dry-run", "--offline", steps=("build",))
     assert "noxfile.py.lock has 0.0.1" in capsys.readouterr().err
@@ -556,7 +553,7 @@ def _lines(repo: Repo, name: str) -> list[str]:
 
 
 def _is_within(lines: list[str], longer: list[str]) -> bool:
-    """Tell whether all lines are there, in their order."""
+    """Return whether all lines are there, in their order."""
     rest = iter(longer)
     return all(line in rest for line in lines)
 
@@ -577,16 +574,14 @@ EVALUATES = Sample(files={".github/workflows/nightly-eval.yml": "on: push\njobs:
 def test_a_live_gate_is_proposed_where_it_fits(
     make_repo: MakeRepo, sample: Sample, settings: dict[str, object]
 ) -> None:
-    """Otherwise it is off, and with --gate it is on."""
+    """Otherwise it is disabled, and --gate enables it."""
     snapshot = inspect_project(make_repo(sample).root, {}, asks_github=False)
     assert foreign_settings(snapshot, None) == settings
     assert "gate.enabled" not in foreign_settings(snapshot, True)
 
 
-def test_switching_the_gate_off_leaves_nothing_half_done(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What nobody edited follows the setting, the gate's workflow is named, and an update removes it."""
+def test_disabling_the_gate_updates_every_file(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Edited files are listed, and an update deletes the gate's workflow."""
     repo = adopted(make_repo)
     assert "integration-eval" in (repo.root / PREVIEW).read_text()
     adopt(repo, gate=False)
@@ -600,7 +595,7 @@ def test_switching_the_gate_off_leaves_nothing_half_done(
 
 
 def test_init_commits_its_files_and_opens_the_dev_line(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where main declares a released final, previews can follow at once; each screen names the next command."""
+    """Where main declares a released final; each screen ends with the next command."""
     repo = make_repo(Sample(version="1.2.0"))
     repo.tag("v1.2.0")
     repo.git("push", "--quiet", "origin", "main", "v1.2.0")

@@ -1,4 +1,4 @@
-"""The block of a README: written where its marks are, kept up to date, and nothing else touched."""
+"""The block of a README: written between its marks, updated, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BEGIN, END = "<!-- install-commands: begin -->", "<!-- install-commands: end -->
 EMPTY = f"# Demo\n\n{BEGIN}\n{END}\n\nMore.\n"
 
 
-def test_the_block_is_written_between_its_marks_and_stays_there() -> None:
-    """Everything around it is kept, and a second time changes nothing."""
+def test_the_block_is_written_between_its_marks() -> None:
+    """A second time changes nothing."""
     once = with_block(EMPTY, PRODUCT, "README.md")
     assert once.startswith(f"# Demo\n\n{BEGIN}\n\n")
     assert once.endswith(f"\n\n{END}\n\nMore.\n")
@@ -28,22 +28,22 @@ def test_the_block_is_written_between_its_marks_and_stays_there() -> None:
 
 
 def test_the_marks_remember_the_channel() -> None:
-    """A block for one channel stays one without being asked for again."""
+    """A block for one channel stays one."""
     once = with_block(EMPTY, PRODUCT, "README.md", channel="public")
     assert "begin channel=public" in once
     assert "--pre" not in once
     assert with_block(once, PRODUCT, "README.md") == once
 
 
-def test_line_endings_are_the_documents_own() -> None:
-    """A document with the line endings of Windows gets no others, and is up to date the second time."""
+def test_the_documents_line_endings_are_kept() -> None:
+    """A CRLF document is up to date the second time."""
     once = with_block(EMPTY.replace("\n", "\r\n"), PRODUCT, "README.md")
     assert once.replace("\r\n", "").count("\n") == 0
     assert with_block(once, PRODUCT, "README.md") == once
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         pytest.param("# Demo\n", "has no place", id="none"),
         pytest.param(f"{BEGIN}\n", "on the lines 1", id="no end"),
@@ -52,15 +52,15 @@ def test_line_endings_are_the_documents_own() -> None:
         pytest.param(f"\n    {BEGIN}\n    {END}\n", "has no place", id="inside code"),
     ],
 )
-def test_a_document_without_one_place_is_refused(text: str, told: str) -> None:
-    """What to write into it is said."""
-    with pytest.raises(RefusedError, match=told) as caught:
+def test_a_document_without_exactly_one_block_is_refused(text: str, message: str) -> None:
+    """The hint contains the lines to write."""
+    with pytest.raises(RefusedError, match=message) as caught:
         with_block(text, PRODUCT, "README.md")
     assert f"{BEGIN}\n{END}" in caught.value.hint
 
 
-def test_a_channel_that_a_mark_names_wrongly_is_refused() -> None:
-    """An edited mark does not become a block for both channels."""
+def test_an_unknown_channel_in_a_mark_is_refused() -> None:
+    """It does not become a block for both channels."""
     with pytest.raises(UsageError, match="'nightly' is not a channel"):
         with_block(f"<!-- install-commands: begin channel=nightly -->\n{END}\n", PRODUCT, "README.md")
 
@@ -74,8 +74,8 @@ def _project(root: Path, readme: str) -> Path:
     return root / "README.md"
 
 
-def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> None:
-    """Without a git repository, too: --check is red before --write and green after it, and red again after an edit."""
+def test_the_task_prints_writes_and_checks_the_block(tmp_path: Path, offline: None) -> None:
+    """Also without git: --check fails before --write and after an edit."""
     readme = _project(tmp_path, EMPTY)
     words = (SCRIPT, "install-commands")
     printed = run(*words, "--channel", "public", cwd=tmp_path)
@@ -83,7 +83,7 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
     assert commands_in(printed.out)[0] == "python -m pip install --upgrade demo-tool"
     red = run(*words, "--check", cwd=tmp_path)
     assert red.code == 1
-    red.sentence(
+    red.shows(
         "README.md does not contain today's install commands", "release-channels install-commands --write README.md"
     )
     assert readme.read_text() == EMPTY
@@ -94,7 +94,7 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         pytest.param(("--channel", "nightly"), 2, "'nightly' is not a channel", id="channel"),
         pytest.param(("--format", "html"), 2, "'html' is not a format", id="format", marks=pytest.mark.full),
@@ -102,19 +102,18 @@ def test_the_task_prints_writes_and_guards(tmp_path: Path, offline: None) -> Non
         pytest.param(("--write", "README.md"), 1, "has no place for the install commands", id="no marks"),
     ],
 )
-def test_a_wrong_request_is_a_sentence(
-    tmp_path: Path, offline: None, words: tuple[str, ...], code: int, told: str
+def test_wrong_options_are_refused(
+    tmp_path: Path, offline: None, words: tuple[str, ...], code: int, message: str
 ) -> None:
-    """And nothing is written."""
+    """Nothing is written."""
     readme = _project(tmp_path, "# Demo\n")
     screen = run(SCRIPT, "install-commands", *words, cwd=tmp_path)
     assert screen.code == code
-    screen.sentence(told)
+    screen.shows(message)
     assert readme.read_text() == "# Demo\n"
 
 
-def test_where_there_is_no_project_a_sentence_says_so(tmp_path: Path, offline: None) -> None:
-    """An empty directory is not a place to ask in."""
+def test_a_directory_without_a_project_is_refused(tmp_path: Path, offline: None) -> None:
     screen = run(SCRIPT, "install-commands", cwd=tmp_path)
     assert screen.code == 1
-    screen.sentence("there is no pyproject.toml", "a release is made from a project")
+    screen.shows("there is no pyproject.toml", "a release is made from a project")

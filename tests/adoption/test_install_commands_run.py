@@ -1,4 +1,4 @@
-"""Every printed command is typed against the local index, and what it brought is looked at."""
+"""Every printed command runs against the local index, and the installed version is read."""
 
 from __future__ import annotations
 
@@ -66,32 +66,32 @@ LOCKS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Machine:
-    """Somebody's machine: an empty home, one index, an environment with pip, and what is found on its PATH."""
+    """A user's machine: an empty home, one index, an environment with pip, and a PATH."""
 
     home: Path
     env: Mapping[str, str]
 
     def type(self, line: str) -> CompletedProcess:
-        """Type a line as it is printed, without a shell."""
+        """Run a line as it is printed, without a shell."""
         words = shlex.split(line)
         program = uv_program() if words[0] == "uv" else str(self.home / "venv" / "bin" / "python")
         return run_unchecked(program, *words[1:], cwd=self.home, env=self.env, timeout=300)
 
-    def brought(self, line: str) -> dict[str, str]:
-        """Read the versions in the place where a line installs."""
+    def installed(self, line: str) -> dict[str, str]:
+        """Read the versions that a line installed."""
         where = self.home / "tools" / "demo-tool" if line.startswith("uv tool") else self.home / "venv"
         listed = run(uv_program(), "pip", "freeze", "--python", where, cwd=self.home, env=self.env)
         pairs = (entry.partition("==") for entry in listed.splitlines())
         return {name: version for name, _, version in pairs if name.startswith("demo-")}
 
     def program(self, line: str) -> str:
-        """Start the executable that a line brought."""
+        """Start the executable that a line installed."""
         return run(self.home / ("bin" if line.startswith("uv tool") else "venv/bin") / "demo", cwd=self.home)
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Iterator[str]:
-    """An index with finals, previews, a dependency that has a preview too, and a release for a later Python."""
+    """An index with finals, previews, a dependency with a preview, and a release for a later Python."""
     root = tmp_path_factory.mktemp("install-index")
     for version in ("1.0.0", "1.1.0", "1.2.0.dev41", "1.2.0.dev42"):
         make_wheel(root, replace(RELEASE, version=version, requires_python=PRODUCT.requires_python))
@@ -121,7 +121,7 @@ def machine(tmp_path: Path, index: str, wheelhouse: Path, offline: None) -> Mach
 
 
 def with_pip(machine: Machine, wheelhouse: Path) -> None:
-    """Put a pip into the machine's environment."""
+    """Install a pip into the machine's environment."""
     words = ("--quiet", "--python", sys.executable)
     run(uv_program(), "venv", *words, machine.home / "venv", cwd=machine.home, env=machine.env)
     pip = next(wheelhouse.glob("pip-*.whl"))
@@ -129,8 +129,8 @@ def with_pip(machine: Machine, wheelhouse: Path) -> None:
     run(uv_program(), "pip", "install", *place, "--no-deps", pip, cwd=machine.home, env=machine.env)
 
 
-def test_every_printed_command_is_typed_here() -> None:
-    """The tests below know exactly the commands that the guide prints, no more and no less."""
+def test_every_printed_command_has_a_test_here() -> None:
+    """No more and no less."""
     assert {*INSTALLS, *(line for lines in LOCKS.values() for line in lines)} == set(PRINTED)
 
 
@@ -142,10 +142,10 @@ _SLOW = {"python -m pip install --upgrade demo-tool", "python -m pip install --f
     "line", [pytest.param(line, marks=pytest.mark.full if line in _SLOW else ()) for line in INSTALLS]
 )
 @pytest.mark.parametrize("before", ["older", pytest.param("nothing", marks=pytest.mark.full)])
-def test_an_install_command_brings_the_newest_of_its_channel(
+def test_an_install_command_installs_its_channels_newest(
     machine: Machine, wheelhouse: Path, line: str, before: str
 ) -> None:
-    """On an empty machine and over an older install, and never a release that this Python may not have."""
+    """On an empty machine and over an older install, among the releases for this Python."""
     if not line.startswith("uv"):
         with_pip(machine, wheelhouse)
     if before == "older":
@@ -155,13 +155,13 @@ def test_an_install_command_brings_the_newest_of_its_channel(
     machine.type(line).or_raise()
     # pip upgrades a dependency only where it has to.
     kept = {"demo-dep": "1.0"} if before == "older" and not line.startswith("uv") else {}
-    assert machine.brought(line) == {**INSTALLS[line], **kept}
+    assert machine.installed(line) == {**INSTALLS[line], **kept}
     assert machine.program(line) == "new"
 
 
 @pytest.mark.parametrize("channel", ["public", pytest.param("preview", marks=pytest.mark.full)])
-def test_a_stale_executable_is_reported_as_the_guide_says_and_replaced_by_force(machine: Machine, channel: str) -> None:
-    """Another tool's executables stop the plain command with the words that the guide quotes; the forced one helps."""
+def test_a_stale_executable_is_reported_and_replaced_by_force(machine: Machine, channel: str) -> None:
+    """Another tool's executable stops the plain command in the words that the guide quotes."""
     (machine.home / "bin").mkdir()
     for name in ("bench", "demo"):
         stale = machine.home / "bin" / name
@@ -169,9 +169,9 @@ def test_a_stale_executable_is_reported_as_the_guide_says_and_replaced_by_force(
         stale.chmod(0o755)
     flag = " --prerelease allow" if channel == "preview" else ""
     plain, forced = (f"uv tool install{flag} --upgrade{force} demo-tool" for force in ("", " --force"))
-    told = machine.type(plain)
-    assert told.code != 0
-    assert already_there(PRODUCT.executables) in told.messages
+    done = machine.type(plain)
+    assert done.code != 0
+    assert already_there(PRODUCT.executables) in done.messages
     assert f"`{already_there(PRODUCT.executables)}`" in GUIDE
     assert machine.program(plain) == "stale"
     machine.type(forced).or_raise()
@@ -180,8 +180,8 @@ def test_a_stale_executable_is_reported_as_the_guide_says_and_replaced_by_force(
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_downstream_project_locks_what_its_channel_has(machine: Machine, name: str) -> None:
-    """From a lock with an older release, the two commands lead to the newest, and a later plain lock keeps it."""
+def test_a_downstream_project_locks_its_channels_newest(machine: Machine, name: str) -> None:
+    """From an older lock, by the two commands; a later plain lock keeps it."""
     expected = FINAL if name == "public" else NARROW
     (machine.home / "pyproject.toml").write_text(
         f'[project]\nname = "down"\nversion = "1"\nrequires-python = "=={HERE}.*"\ndependencies = ["demo-tool"]\n'
@@ -197,13 +197,13 @@ def test_a_downstream_project_locks_what_its_channel_has(machine: Machine, name:
     assert _locked(machine) == expected
 
 
-def test_a_python_that_is_too_old_gets_the_newest_release_for_it(machine: Machine, wheelhouse: Path) -> None:
-    """As the guide says: no error, an older release; and the newest one stays out of reach."""
+def test_an_old_python_gets_the_newest_release_for_it(machine: Machine, wheelhouse: Path) -> None:
+    """As the guide describes: an older release, without an error."""
     assert "With an older one you get the newest release that still supports it" in GUIDE
     with_pip(machine, wheelhouse)
     for line in ("python -m pip install --upgrade demo-tool", "uv tool install --upgrade demo-tool"):
         machine.type(line).or_raise()
-        assert machine.brought(line) == FINAL
+        assert machine.installed(line) == FINAL
         refused = machine.type(f"{line}=={TOO_NEW}")
         assert refused.code != 0
         assert "3.99" in refused.messages
@@ -214,8 +214,8 @@ def _locked(machine: Machine) -> dict[str, str]:
     return {one["name"]: one["version"] for one in packages if one["name"].startswith("demo-")}
 
 
-def test_a_second_python_is_reached_by_its_name(machine: Machine) -> None:
-    """Where uv would take a Python that is too old, `--python` leads to one that the project takes."""
+def test_a_newer_python_is_selected_by_option(machine: Machine) -> None:
+    """Where uv would choose one that is too old, `--python` selects another."""
     other = _another_python()
     if other is None:
         pytest.skip("this machine has no second Python beside the one that runs the tests")
@@ -224,11 +224,11 @@ def test_a_second_python_is_reached_by_its_name(machine: Machine) -> None:
     plain, named = "uv tool install --upgrade demo-tool", f"uv tool install --python {HERE} --upgrade demo-tool"
     assert there.type(plain).code != 0  # every release asks for the newer Python
     there.type(named).or_raise()
-    assert there.brought(named) == FINAL
+    assert there.installed(named) == FINAL
 
 
 def _another_python() -> str | None:
-    """Find an older Python that uv knows of."""
+    """Return an older Python that uv finds."""
     words = ("python", "find", "--no-project", "--no-python-downloads", f">=3.9,<{HERE}")
     asked = subprocess.run([uv_program(), *words], capture_output=True, text=True, check=False)
     return asked.stdout.strip() if asked.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""What a project tells its users: the reference document's commands and sentences, for this project's names."""
+"""A project's install guide: the reference document's commands and text, with this project's names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFERENCE = (
     "uv add --prerelease allow benchflow",
     "uv lock --upgrade-package benchflow --prerelease allow",
 )
-SENTENCES = (
+PARAGRAPHS = (
     "Use the public channel by default. Opt into internal preview only when you want the newest build from main "
     "before the next public tag.",
     "Public Python package users, inside a supported Python environment:",
@@ -43,31 +43,30 @@ SENTENCES = (
 
 
 @pytest.mark.parametrize("form", [as_text, as_markdown])
-def test_the_commands_and_sentences_are_those_of_the_reference_document(form: object) -> None:
-    """In their order and word for word, code marks aside; the narrow forms come after them."""
+def test_the_guide_matches_the_reference_document(form: object) -> None:
+    """In order and word for word, without code marks; the forms for this project alone come last."""
     text = form(install_guide(BENCHFLOW))  # type: ignore[operator]
     assert commands_in(text)[: len(REFERENCE)] == REFERENCE
-    assert tuple(passage.replace("`", "") for passage in passages(text))[: len(SENTENCES)] == SENTENCES
+    assert tuple(passage.replace("`", "") for passage in passages(text))[: len(PARAGRAPHS)] == PARAGRAPHS
 
 
-def test_one_channel_is_told_without_the_other() -> None:
-    """Nobody who asked for one channel sees a command of the other."""
+def test_a_one_channel_guide_has_no_command_of_the_other() -> None:
     public = commands_in(as_text(install_guide(BENCHFLOW, [Channel.PUBLIC])))
     preview = commands_in(as_text(install_guide(BENCHFLOW, [Channel.PREVIEW])))
     assert not any("pre" in command for command in public)
     assert set(public) | set(preview) == set(commands_in(as_text(install_guide(BENCHFLOW))))
 
 
-def test_a_library_is_never_installed_as_a_tool() -> None:
-    """Where there is no executable, `uv tool install` would take away what is there: nothing tells anybody to."""
+def test_a_librarys_guide_has_no_tool_install() -> None:
+    """`uv tool install` would delete an existing installation there."""
     text = as_text(install_guide(Product("demo")))
     assert "uv pip install --prerelease allow --upgrade demo" in commands_in(text)
     assert "uv tool" not in text
     assert "xecutable" not in text
 
 
-def test_one_executable_is_reported_in_the_singular_as_uv_does() -> None:
-    """The sentence to look for is the one that uv prints."""
+def test_one_executable_is_quoted_in_the_singular() -> None:
+    """As uv prints it."""
     assert "`Executable already exists: demo`" in as_text(install_guide(Product("demo", ("demo",))))
 
 
@@ -86,12 +85,12 @@ def test_one_executable_is_reported_in_the_singular_as_uv_does() -> None:
         pytest.param(">=4", "", id="no Python of today"),
     ],
 )
-def test_a_python_that_not_everybody_has_is_named(requires: str | None, named: str) -> None:
-    """The oldest Python of the project stands in a command if it is newer than the common one."""
+def test_an_uncommon_python_is_in_the_command(requires: str | None, named: str) -> None:
+    """The project's oldest Python, if it is newer than the common one."""
     product = Product("demo", ("demo",), requires)
     assert product.python == named
-    told = [command for command in commands_in(as_text(install_guide(product))) if "--python" in command]
-    assert told == ([
+    commands = [command for command in commands_in(as_text(install_guide(product))) if "--python" in command]
+    assert commands == ([
         f"uv tool install --python {named} --upgrade demo",
         f"uv tool install --python {named} --prerelease allow --upgrade demo",
     ] if named else [])  # fmt: skip

@@ -135,7 +135,7 @@ def _play_again(repo: Repo, expected: Mapping[str, Any], capsys: pytest.CaptureF
 
 
 def _differences(repo: Repo, project: Repo, command: str, expected: Mapping[str, Any], played: Played) -> list[str]:
-    """Say what is not as expected."""
+    """Return what is not as expected."""
     wrong = []
     if played.code != expected.get("exit", 0):
         wrong.append(f"exit {played.code}, not {expected.get('exit', 0)}")

@@ -23,7 +23,7 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.rehearsal.github.state import StoredPolicy
 from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
-from tests.github.hubs import NAME, READER, Hub
+from tests.github.hubs import NAME, READER, GitHubDouble
 from tests.support.projects import Sample
 
 ADMIN = "SECRET-admin-token"
@@ -44,23 +44,23 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-def test_the_table_for_benchflow_is_the_reference_documents() -> None:
-    """Row for row, with the default configuration."""
+def test_benchflows_table_matches_the_reference_document() -> None:
+    """With the default configuration."""
     table = publisher_table(publishers(Config(), "benchflow-ai/benchflow"))
     assert [tuple(re.split(r" {2,}", line)) for line in table] == [
         ("Channel", "Repository", "Workflow filename", "Environment"),
         ("Internal preview", "benchflow-ai/benchflow", "internal-preview-release.yml", "pypi-internal-preview"),
         ("Public", "benchflow-ai/benchflow", "public-release.yml", "pypi-public"),
     ]
-    told = {wanted.name: wanted.purpose for wanted in wanted_environments(Config())}
-    assert told == {
+    purposes = {wanted.name: wanted.purpose for wanted in wanted_environments(Config())}
+    assert purposes == {
         "pypi-internal-preview": "used for automatic preview publishing from main",
         "pypi-public": "used for tag-driven public releases",
     }
 
 
-def test_a_gate_with_an_environment_of_its_own_gets_one() -> None:
-    """Without a gate nobody needs it."""
+def test_a_gates_own_environment_is_created() -> None:
+    """Only with a gate."""
     config = Config(gate_environment="evals")
     assert [one.name for one in wanted_environments(config)][2:] == ["evals"]
     without = Config(gate_environment="evals", gate=GateConfig(enabled=False))
@@ -90,10 +90,10 @@ ADA = Reviewer("User", 7, "ada")
         pytest.param(Environment("pypi-public", DeploymentRefs.NAMED, (TAGS,)), None, None, id="as it should be"),
     ],
 )
-def test_what_is_missing_of_an_environment_is_planned(
+def test_missing_parts_of_an_environment_are_planned(
     before: Environment | None, put: Environment | None, add: Policy | None
 ) -> None:
-    """Reviewers and waits are kept, since GitHub takes away what is not sent."""
+    """With its existing reviewers and waits, which GitHub would delete."""
     plan = plan_environments({"pypi-public": before}, Config())[1]
     assert (plan.put, plan.add) == (put, add)
     assert TAGS in plan.after.policies
@@ -116,85 +116,85 @@ def test_what_is_missing_of_an_environment_is_planned(
         pytest.param("", "reported nothing", id="nothing"),
     ],
 )
-def test_each_refusal_becomes_the_one_setting_to_change(said: str, setting: str) -> None:
-    """With the values to compare in it; what nobody knows is handed on."""
+def test_each_refusal_hints_the_one_setting_to_change(said: str, setting: str) -> None:
+    """With the values to compare; an unknown refusal is printed unchanged."""
     publisher = publishers(Config(), "acme/demo-tool")[1]
-    told = translate([said] if said else [], publisher, TAGS, "demo")
-    assert setting in told
-    if "publisher of" in told:
-        assert "owner acme, repository demo-tool, workflow public-release.yml, environment pypi-public" in told
+    hint = translate([said] if said else [], publisher, TAGS, "demo")
+    assert setting in hint
+    if "publisher of" in hint:
+        assert "owner acme, repository demo-tool, workflow public-release.yml, environment pypi-public" in hint
 
 
 @pytest.fixture
-def hub(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A project with both release workflows and a release tag, on GitHub, its first release on the index."""
+def github(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubDouble]:
+    """A project with both release workflows and a release tag, on GitHub, with its first release on the index."""
     repo = make_repo(Sample(files=FILES))
     repo.tag("v1.1.0")
     repo.git("push", "--quiet", "origin", "v1.1.0")
     on_index(repo, "1.1.0")
-    with on_github(repo, monkeypatch, ADMIN) as hub:
-        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-        yield hub
+    with on_github(repo, monkeypatch, ADMIN) as github:
+        github.state.tokens[ADMIN] = frozenset(RIGHTS)
+        yield github
 
 
-def set_up(hub: Hub) -> None:
-    """Let the environments be there already."""
-    hub.state.add_environment("pypi-internal-preview", branch_policies=["main"])
-    hub.state.add_environment("pypi-public", tag_policies=["v[0-9]*"])
+def set_up(github: GitHubDouble) -> None:
+    """Create the environments."""
+    github.state.add_environment("pypi-internal-preview", branch_policies=["main"])
+    github.state.add_environment("pypi-public", tag_policies=["v[0-9]*"])
 
 
-def ends(hub: Hub, conclusion: str = "success", said: str = "", workflow: str = "") -> None:
-    """Let the runs that are started end at once, and say something if they end badly."""
+def ends(github: GitHubDouble, conclusion: str = "success", said: str = "", workflow: str = "") -> None:
+    """Make started runs end at once, with a message if they fail."""
 
     def end(run_id: int, inputs: Mapping[str, str]) -> None:
         assert inputs == {"do": "preflight"}
-        bad = workflow in ("", hub.state.runs[run_id].workflow) and conclusion != "success"
-        hub.state.add_job(run_id, "build", conclusion="skipped")
-        job = hub.state.add_job(run_id, "preflight", conclusion=conclusion if bad else "success")
+        bad = workflow in ("", github.state.runs[run_id].workflow) and conclusion != "success"
+        github.state.add_job(run_id, "build", conclusion="skipped")
+        job = github.state.add_job(run_id, "preflight", conclusion=conclusion if bad else "success")
         if bad and said:
-            hub.state.annotate(job, said)
-        hub.state.set_run(run_id, "completed", conclusion if bad else "success")
+            github.state.annotate(job, said)
+        github.state.set_run(run_id, "completed", conclusion if bad else "success")
 
-    hub.state.on_dispatch = end
+    github.state.on_dispatch = end
 
 
-def apply(hub: Hub, *, dry_run: bool = False) -> Outcome:
-    with open_context(hub.repo.root, os.environ, index="local") as context:
+def apply(github: GitHubDouble, *, dry_run: bool = False) -> Outcome:
+    with open_context(github.repo.root, os.environ, index="local") as context:
         return setup_publishing(
-            context, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=hub.naps)
+            context, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=github.sleeps)
         )
 
 
-def policies(hub: Hub) -> dict[str, list[tuple[str, str]]]:
+def policies(github: GitHubDouble) -> dict[str, list[tuple[str, str]]]:
     return {
         name: [(one.kind, one.name) for one in environment.policies]
-        for name, environment in hub.state.environments.items()
+        for name, environment in github.state.environments.items()
     }
 
 
-def test_apply_sets_the_environments_up_once_and_tries_both_workflows(
-    hub: Hub, capsys: pytest.CaptureFixture[str]
+def test_apply_creates_environments_and_tries_both_workflows(
+    github: GitHubDouble, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was there and what is there now is shown; a second time nothing is written, and both are tried again."""
-    hub.state.add_environment("pypi-public", reviewers=["ada"], wait_minutes=5)
-    ends(hub)
-    assert apply(hub).result is Result.DONE
-    assert policies(hub) == {"pypi-public": [("tag", "v[0-9]*")], "pypi-internal-preview": [("branch", "main")]}
-    public = hub.state.environments["pypi-public"]
+    """The old and new state is shown; a second time nothing is written, and both are tried again."""
+    github.state.add_environment("pypi-public", reviewers=["ada"], wait_minutes=5)
+    ends(github)
+    assert apply(github).result is Result.DONE
+    assert policies(github) == {"pypi-public": [("tag", "v[0-9]*")], "pypi-internal-preview": [("branch", "main")]}
+    public = github.state.environments["pypi-public"]
     assert (public.reviewers, public.wait_minutes) == (("ada",), 5)
-    told = capsys.readouterr().out
-    assert "now:   allows every branch and tag; waits 5 minutes; asks ada" in told
-    assert "then:  allows tag v[0-9]*; waits 5 minutes; asks ada" in told
-    assert "now:   not there" in told
-    assert "pypi-internal-preview is set up: allows branch main" in told
-    started = {(run.workflow, run.branch) for run in hub.state.runs.values()}
+    printed = capsys.readouterr().out
+    assert "now:   allows every branch and tag; waits 5 minutes; asks ada" in printed
+    assert "then:  allows tag v[0-9]*; waits 5 minutes; asks ada" in printed
+    assert "now:   not there" in printed
+    assert "pypi-internal-preview is set up: allows branch main" in printed
+    started = {(run.workflow, run.branch) for run in github.state.runs.values()}
     assert started == {("internal-preview-release.yml", "main"), ("public-release.yml", "v1.1.0")}
-    before = repr(hub.state.environments)
-    asked = len(hub.running.requests)
-    assert apply(hub).result is Result.DONE
-    assert repr(hub.state.environments) == before
+    before = repr(github.state.environments)
+    asked = len(github.running.requests)
+    assert apply(github).result is Result.DONE
+    assert repr(github.state.environments) == before
     assert "nothing to do: the environments are as they should be" in capsys.readouterr().out
-    writes = [line for line in hub.running.requests[asked:] if not line.startswith("GET")]
+    writes = [line for line in github.running.requests[asked:] if not line.startswith("GET")]
     assert [line.split()[0] for line in writes] == ["POST", "POST"], "the two trials and nothing else"
 
 
@@ -209,18 +209,18 @@ EXISTING: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("kind", EXISTING)
 @pytest.mark.parametrize("admins_bypass", [True, False])
-def test_apply_keeps_every_rule_that_it_does_not_name(hub: Hub, kind: str, admins_bypass: bool) -> None:
-    """Reviewers, wait timer, self-review, the admins' bypass and other policies survive, whatever refs are allowed."""
-    ends(hub)
-    public = hub.state.add_environment(
+def test_apply_keeps_existing_environment_rules(github: GitHubDouble, kind: str, admins_bypass: bool) -> None:
+    """Reviewers, wait timer, self-review, the admins' bypass and other policies."""
+    ends(github)
+    public = github.state.add_environment(
         "pypi-public", reviewers=["ada", "team Release"], wait_minutes=30, admins_bypass=admins_bypass
     )
     public.prevents_self_review = True
     for name, value in EXISTING[kind].items():
         setattr(public, name, list(value) if isinstance(value, list) else value)
     before = replace(public, policies=list(public.policies))
-    assert apply(hub).result is Result.DONE
-    after = hub.state.environments["pypi-public"]
+    assert apply(github).result is Result.DONE
+    after = github.state.environments["pypi-public"]
     kept = [policy for policy in after.policies if policy in before.policies]
     assert kept == before.policies
     assert [(policy.kind, policy.name) for policy in after.policies if policy not in kept or policy.kind == "tag"] == [
@@ -230,20 +230,22 @@ def test_apply_keeps_every_rule_that_it_does_not_name(hub: Hub, kind: str, admin
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_nothing_is_written_without_apply(hub: Hub, dry_run: bool, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither is with a dry run: what would be done is shown, and the commands of the trials."""
-    before = hub.fingerprint()
+def test_nothing_is_written_without_apply(
+    github: GitHubDouble, dry_run: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor with a dry run: plan and trial commands are shown."""
+    before = github.fingerprint()
     if dry_run:
-        assert apply(hub, dry_run=True).result is Result.PLANNED
+        assert apply(github, dry_run=True).result is Result.PLANNED
     else:
-        assert run_task(hub.repo.root, tasks.setup_publishing, index="local") == 0
-    assert hub.fingerprint() == before
-    told = capsys.readouterr().out
-    assert f"Internal preview  {NAME}" in told
-    assert "count letter by letter: type them as GitHub spells them" in " ".join(told.split())
-    assert "gh workflow run internal-preview-release.yml --ref main -f do=preflight" in told
-    assert "gh workflow run public-release.yml --ref v1.1.0 -f do=preflight" in told
-    assert all(line.startswith("GET") for line in hub.running.requests)
+        assert run_task(github.repo.root, tasks.setup_publishing, index="local") == 0
+    assert github.fingerprint() == before
+    printed = capsys.readouterr().out
+    assert f"Internal preview  {NAME}" in printed
+    assert "count letter by letter: type them as GitHub spells them" in " ".join(printed.split())
+    assert "gh workflow run internal-preview-release.yml --ref main -f do=preflight" in printed
+    assert "gh workflow run public-release.yml --ref v1.1.0 -f do=preflight" in printed
+    assert all(line.startswith("GET") for line in github.running.requests)
 
 
 PUBLIC_FILE = ".github/workflows/public-release.yml"
@@ -263,148 +265,154 @@ TAGGED: dict[str, tuple[str | None, str]] = {
 
 
 @pytest.mark.parametrize(("tagged", "ref"), TAGGED.values(), ids=TAGGED)
-def test_a_preflight_is_printed_with_a_ref_that_has_it(
+def test_a_preflight_command_uses_a_ref_with_the_workflow(
     make_repo: MakeRepo,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tagged: str | None,
     ref: str,
 ) -> None:
-    """The newest release tag may be older than the workflow: nothing is started there, and the way out is printed."""
+    """The newest release tag may be older than the workflow; no run is started there then."""
     repo = make_repo(Sample(files={".gitignore": ".release-channels/\n", **({PUBLIC_FILE: tagged} if tagged else {})}))
     repo.tag("v1.1.0")
     repo.write(FILES)
     repo.commit("adopt")
     repo.git("push", "--quiet", "origin", "main", "v1.1.0")
     on_index(repo, "1.1.0")
-    with on_github(repo, monkeypatch, ADMIN) as hub:
-        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-        set_up(hub)
+    with on_github(repo, monkeypatch, ADMIN) as github:
+        github.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(github)
         assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
-        told = capsys.readouterr().out
-        assert f"gh workflow run public-release.yml --ref {ref} -f do=preflight" in told
-        assert ("only while pypi-public allows branch main" in told) == (ref == "main")
-        ends(hub)
-        assert apply(hub).result is Result.DONE
-        tried = {run.branch for run in hub.state.runs.values() if run.workflow == "public-release.yml"}
+        printed = capsys.readouterr().out
+        assert f"gh workflow run public-release.yml --ref {ref} -f do=preflight" in printed
+        assert ("only while pypi-public allows branch main" in printed) == (ref == "main")
+        ends(github)
+        assert apply(github).result is Result.DONE
+        tried = {run.branch for run in github.state.runs.values() if run.workflow == "public-release.yml"}
         assert tried == (set() if ref == "main" else {"v1.1.0"})
     assert ("public-release.yml: not tried: v1.1.0 has no preflight in" in capsys.readouterr().out) == (ref == "main")
 
 
-def test_a_refused_trial_names_the_setting(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """The task fails, with what to change; the other workflow is tried all the same."""
-    set_up(hub)
+def test_a_refused_trial_hints_the_setting(github: GitHubDouble, capsys: pytest.CaptureFixture[str]) -> None:
+    """The task fails; the other workflow is still tried."""
+    set_up(github)
     ends(
-        hub, "failure", "refused: invalid-publisher: valid token, but no corresponding publisher", "public-release.yml"
+        github,
+        "failure",
+        "refused: invalid-publisher: valid token, but no corresponding publisher",
+        "public-release.yml",
     )
-    assert run_task(hub.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
-    told = capsys.readouterr()
-    assert "internal-preview-release.yml: the index accepts it" in told.out
-    assert "public-release.yml: no publisher of demo-tool has these values" in told.out
-    assert told.out.strip().splitlines()[-1].startswith("failed: the index does not accept public-release.yml")
+    assert run_task(github.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
+    printed = capsys.readouterr()
+    assert "internal-preview-release.yml: the index accepts it" in printed.out
+    assert "public-release.yml: no publisher of demo-tool has these values" in printed.out
+    assert printed.out.strip().splitlines()[-1].startswith("failed: the index does not accept public-release.yml")
 
 
-def test_a_workflow_that_cannot_be_tried_is_named(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No file on GitHub and no release tag: nothing failed, and nothing is called tried."""
+def test_an_untried_workflow_is_reported(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file on GitHub or no release tag is neither a failure nor a success."""
     repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
-    with on_github(repo, monkeypatch, ADMIN) as hub:
-        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-        set_up(hub)
-        outcome = apply(hub)
+    with on_github(repo, monkeypatch, ADMIN) as github:
+        github.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(github)
+        outcome = apply(github)
     assert outcome.result is Result.DONE
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
 
 
-def test_a_green_trial_of_a_new_project_is_not_called_trust(
+def test_a_trial_of_a_new_project_does_not_confirm_the_publisher(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Such a trial stops before the index is asked: what it did not see is not said."""
+    """It stops before the index is reached."""
     repo = make_repo(Sample(files=FILES))
-    with on_github(repo, monkeypatch, ADMIN) as hub:
-        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-        set_up(hub)
-        ends(hub)
-        outcome = apply(hub)
+    with on_github(repo, monkeypatch, ADMIN) as github:
+        github.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(github)
+        ends(github)
+        outcome = apply(github)
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
-    told = capsys.readouterr().out
-    assert "the index itself answers at the first release" in told
-    assert "lets it in" not in told
+    printed = capsys.readouterr().out
+    assert "the index itself answers at the first release" in printed
+    assert "lets it in" not in printed
 
 
-def test_a_run_that_never_ends_is_given_up(hub: Hub) -> None:
-    """With what it does at that time, and the way to go on."""
-    assert run_task(hub.repo.root, tasks.setup_publishing, index="nowhere", apply=True) == 2
-    set_up(hub)
+def test_an_endless_trial_run_is_given_up(github: GitHubDouble) -> None:
+    """With its state and the next command."""
+    assert run_task(github.repo.root, tasks.setup_publishing, index="nowhere", apply=True) == 2
+    set_up(github)
     with pytest.raises(FailedError, match=r"internal-preview-release\.yml is queued after 1 s"):
-        apply(hub)
+        apply(github)
 
 
-def test_a_trial_that_github_does_not_show_yet_is_waited_for(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run has a number and is not there a moment later; it is followed once it is."""
-    set_up(hub)
-    ends(hub)
-    began = hub.state.clock()
-    hub.state.clock = lambda: began + timedelta(seconds=sum(hub.naps.taken))
-    hub.state.lag_behind(1)
-    assert apply(hub).result is Result.DONE
-    assert "internal-preview-release.yml has not started" in capsys.readouterr().err
-    assert hub.naps.taken == [1, 1]
-
-
-def test_a_token_without_the_right_is_refused_before_anything_is_written(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_trial_that_github_does_not_show_yet_is_waited_for(
+    github: GitHubDouble, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message names the right; nothing moved."""
+    """The run has a number and is not there a moment later; it is followed once it is."""
+    set_up(github)
+    ends(github)
+    began = github.state.clock()
+    github.state.clock = lambda: began + timedelta(seconds=sum(github.sleeps.taken))
+    github.state.lag_behind(1)
+    assert apply(github).result is Result.DONE
+    assert "internal-preview-release.yml has not started" in capsys.readouterr().err
+    assert github.sleeps.taken == [1, 1]
+
+
+def test_a_token_without_permission_is_refused_before_writing(
+    github: GitHubDouble, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message contains the missing permission."""
     monkeypatch.setenv("GH_TOKEN", READER)
-    before = hub.fingerprint()
-    assert run_task(hub.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
-    assert hub.fingerprint() == before
+    before = github.fingerprint()
+    assert run_task(github.repo.root, tasks.setup_publishing, index="local", apply=True) == 1
+    assert github.fingerprint() == before
     assert "it requires `administration: write`" in capsys.readouterr().err
 
 
-def test_a_project_that_is_on_no_index_gets_one_pending_publisher(
+def test_a_new_project_gets_one_pending_publisher(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """For the public channel, with the project's name in the form; the other one comes after the first release."""
+    """For the public channel, with the project's name; the other one comes after the first release."""
     repo = make_repo(Sample(files={".gitignore": ".release-channels/\n"}))
     with on_github(repo, monkeypatch, None):
         assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
-    told = capsys.readouterr().out
-    pending = told.index("PyPI Project Name: demo-tool".replace(": ", ":  "))
-    assert told.count("PyPI Project Name") == 1
-    assert "there is no release tag yet: this works only while pypi-public allows branch main" in told
-    assert told.index("pending publisher for one channel only") < pending < told.index("does not reserve the name")
-    assert told.index("public-release.yml", pending) < told.index("After the first release add the other one")
+    printed = capsys.readouterr().out
+    pending = printed.index("PyPI Project Name: demo-tool".replace(": ", ":  "))
+    assert printed.count("PyPI Project Name") == 1
+    assert "there is no release tag yet: this works only while pypi-public allows branch main" in printed
+    assert (
+        printed.index("pending publisher for one channel only") < pending < printed.index("does not reserve the name")
+    )
+    assert printed.index("public-release.yml", pending) < printed.index("After the first release add the other one")
 
 
-def test_the_repository_is_known_from_its_project_urls(
+def test_the_repository_is_found_by_its_project_urls(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its remote is a directory: publishers and environments are those of the URL."""
+    """Its remote is a directory."""
     repo = make_repo(Sample(urls=f'[project.urls]\nSource = "https://github.com/{NAME}"\n', files=FILES))
-    with on_github(repo, monkeypatch, ADMIN) as hub:
+    with on_github(repo, monkeypatch, ADMIN) as github:
         monkeypatch.delenv("GITHUB_REPOSITORY")
-        hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-        set_up(hub)
+        github.state.tokens[ADMIN] = frozenset(RIGHTS)
+        set_up(github)
         assert run_task(repo.root, tasks.setup_publishing, index="local") == 0
-        told = capsys.readouterr().out
-        assert f"Internal preview  {NAME}" in told
-        assert "now:   allows branch main" in told
-        ends(hub)
-        assert apply(hub).result is Result.DONE
+        printed = capsys.readouterr().out
+        assert f"Internal preview  {NAME}" in printed
+        assert "now:   allows branch main" in printed
+        ends(github)
+        assert apply(github).result is Result.DONE
 
 
-def test_a_repository_that_nobody_knows_is_asked_for(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """No remote and no URL is on GitHub: the setting that names it is said, and nothing is asked of GitHub."""
+def test_an_unknown_repository_hints_the_setting(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a GitHub remote or URL, no GitHub request is sent."""
     repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     before = repo.fingerprint()
     assert run_task(repo.root, tasks.setup_publishing, index="local", apply=True) == 1
     assert repo.fingerprint() == before
-    told = capsys.readouterr()
-    assert "cannot determine the GitHub repository" in told.err
-    assert 'repository = "owner/name"' in told.err
+    printed = capsys.readouterr()
+    assert "cannot determine the GitHub repository" in printed.err
+    assert 'repository = "owner/name"' in printed.err
 
 
-def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None) -> None:
-    """No traceback."""
+def test_a_directory_without_a_repository_is_refused(tmp_path: Path, offline: None) -> None:
     assert run_task(tmp_path, tasks.setup_publishing, index="local") == 1

@@ -1,1 +1,1 @@
-"""Tests that type what a user types, and read the screen."""
+"""Tests that run a user's commands and read the screen."""

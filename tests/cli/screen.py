@@ -1,4 +1,4 @@
-"""Start the real programs and read the screen, as a user does."""
+"""Running the real programs and reading their screens."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _BOOKKEEPING = {".release-channels/lock", ".release-channels/outcome.json", ".re
 
 
 def readme_noxfile() -> str:
-    """The noxfile that the README tells an adopter to write."""
+    """Return the README's noxfile for adopters."""
     found = re.search(r"```python\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
     assert found, "the README shows no noxfile"
     return found[1]
 
 
 def adopter(**changes: object) -> Sample:
-    """A sample project with the README's noxfile."""
+    """Build a sample project with the README's noxfile."""
     files = {"noxfile.py": readme_noxfile(), **changes.pop("files", {})}  # type: ignore[dict-item]
     return Sample(files=files, **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What a program left on the screen."""
+    """The output of a program."""
 
     code: int
     out: str
@@ -45,14 +45,14 @@ class Screen:
 
     @property
     def text(self) -> str:
-        """Everything that was to be read; a traceback is nothing to be read."""
+        """Both streams, which must have no traceback."""
         both = self.out + self.err
         assert "Traceback" not in both, both
         return both
 
     @property
     def own(self) -> str:
-        """What was to be read without what is quoted, indented, of a build backend: its traceback is its own."""
+        """The text without the quoted, indented output of a build backend, which may have a traceback."""
         lines = (self.out + self.err).splitlines()
         own = "\n".join(line for line in lines if not line.startswith("  "))
         assert "Traceback" not in own, own
@@ -65,38 +65,38 @@ class Screen:
 
     @property
     def plan(self) -> list[str]:
-        """The lines of the plan, without what nox says around them and what comes next."""
+        """The lines of the plan, without nox's own and the next step."""
         lines = self.err.splitlines()
         return [line for line in lines if not line.startswith(("nox >", "next:"))]
 
-    def sentence(self, *parts: str) -> None:
-        """Read each part on the screen, whatever the line breaks."""
+    def shows(self, *parts: str) -> None:
+        """Assert that each part is on the screen, in any line width."""
         flat = " ".join(self.text.split())
         for part in parts:
             assert part in flat, self.text
 
 
 def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 120) -> Screen:
-    """Run a program to its end; variables of `env` are added, and an empty one is taken away."""
+    """Run a program to its end; variables of `env` are added, and empty ones removed."""
     with start(*words, cwd=cwd, env=env) as child:
         out, err = child.communicate(timeout=seconds)
     return Screen(child.returncode, out, err)
 
 
 def nox(cwd: Path, *words: str, env: Mapping[str, str] | None = None) -> Screen:
-    """Run nox as it is installed beside this tool; the noxfile's block is for those who have nox alone."""
+    """Run the nox of this environment; it ignores the noxfile's block."""
     return run(BIN / "nox", *words, cwd=cwd, env={"NOX_SCRIPT_MODE": "none", **(env or {})})
 
 
 def environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """This process's environment with changes; an empty value takes a variable away."""
+    """Return this process's environment with changes; an empty value removes a variable."""
     merged = {**os.environ, **(env or {})}
     return {name: value for name, value in merged.items() if value != ""}
 
 
 @contextmanager
 def start(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start a program in a process group of its own, as a shell does, and leave none of it behind."""
+    """Start a program in its own process group, as a shell does, and leave no process of it."""
     child = subprocess.Popen(
         [str(word) for word in words],
         cwd=cwd,
@@ -118,7 +118,7 @@ def start(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
 
 
 def table(text: str) -> dict[str, list[str]]:
-    """Read the table: the cells of each row by their first one; a cell may go over several lines."""
+    """Parse the printed table: each row's cells by its first one; a cell may have several lines."""
     rows: dict[str, list[str]] = {}
     for line in text.splitlines():
         if line[:1] == "│":
@@ -131,8 +131,8 @@ def table(text: str) -> dict[str, list[str]]:
     return rows
 
 
-def picture(root: Path) -> dict[str, str]:
-    """Picture a directory: every file but the run's bookkeeping, git's index, and its refs."""
+def snapshot(root: Path) -> dict[str, str]:
+    """Return every file of a directory and its refs, without the run's bookkeeping and git's index."""
     seen = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
@@ -146,19 +146,19 @@ def picture(root: Path) -> dict[str, str]:
 
 
 def published(root: Path) -> list[str]:
-    """Name the distributions on the local index."""
+    """List the distributions on the local index."""
     index = root / ".release-channels" / "index"
     return sorted(path.name for path in index.rglob("*") if path.name.endswith((".whl", ".tar.gz")))
 
 
 def built(root: Path) -> list[str]:
-    """Name what was handed over: the distributions in dist/, and the manifest."""
+    """List the distributions in dist/, and the manifest."""
     found = [path.name for path in (root / "dist").glob("*") if not path.name.startswith(".")]
     return sorted(found) + (["release.json"] if (root / "release.json").exists() else [])
 
 
 def marked(marker: str) -> list[str]:
-    """Name the processes whose environment carries a marker."""
+    """List the processes whose environment contains a marker."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -170,7 +170,7 @@ def marked(marker: str) -> list[str]:
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait for something that other processes do."""
+    """Wait for an effect of other processes."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"

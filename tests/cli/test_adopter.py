@@ -1,4 +1,4 @@
-"""A stranger adopts the tool: nothing but nox on the machine, and the README's noxfile."""
+"""A first adoption: a machine with only nox, and the README's noxfile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OWN = "import nox\n\n\n@nox.session(venv_backend='none')\ndef hello(session):\n
 
 @pytest.fixture
 def wheel(tmp_path: Path, run_session: RunSession) -> Path:
-    """The wheel of this repository as it stands, made by its own build step from a copy of its sources."""
+    """The wheel of this working tree, from its own build step."""
     words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(words, cwd=HERE, check=True, capture_output=True, text=True).stdout.split("\0")
     files = {name: (HERE / name).read_bytes() for name in listed if name and (HERE / name).is_file()}
@@ -34,7 +34,7 @@ def wheel(tmp_path: Path, run_session: RunSession) -> Path:
 
 @pytest.fixture
 def only_nox(tmp_path: Path, offline: None) -> Path:
-    """The `bin` of an environment in which nox is installed, and nothing of ours."""
+    """The `bin` of an environment with only nox."""
     place = tmp_path / "only-nox"
     subprocess.run([BIN / "uv", "venv", "--quiet", "--no-config", place], check=True, cwd=tmp_path)
     words = ("pip", "install", "--quiet", "--python", str(place / "bin/python"), "nox")
@@ -44,7 +44,7 @@ def only_nox(tmp_path: Path, offline: None) -> Path:
 
 @pytest.mark.full
 def test_a_project_with_nox_alone_publishes_a_preview(wheel: Path, only_nox: Path, make_repo: MakeRepo) -> None:
-    """With the README's noxfile `nox -s preview` gets the tool, publishes to the local index, installs and verifies."""
+    """`nox -s preview` installs the tool, publishes to the local index, installs and verifies."""
     named = f'"release-channels @ {wheel.as_uri()}"'
     noxfile = readme_noxfile()
     assert noxfile.count('"release-channels"') == 1
@@ -58,7 +58,7 @@ def test_a_project_with_nox_alone_publishes_a_preview(wheel: Path, only_nox: Pat
     screen = run(only_nox / "nox", "-s", "preview", cwd=repo.root, env=env, seconds=240)
     assert screen.code == 0, screen.text
     assert "published: other-name 1.2.0.dev1 on the local index" in screen.text
-    screen.sentence(
+    screen.shows(
         "pip install --pre --upgrade other-name` installed 1.2.0.dev1",
         "uv tool install --prerelease allow --upgrade other-name` installed 1.2.0.dev1",
         "_nox_script_mode/bin/release-channels serve-index` prints how",
@@ -66,11 +66,10 @@ def test_a_project_with_nox_alone_publishes_a_preview(wheel: Path, only_nox: Pat
     assert published(repo.root) == ["other_name-1.2.0.dev1-py3-none-any.whl", "other_name-1.2.0.dev1.tar.gz"]
     assert built(repo.root) == [*published(repo.root), "release.json"]
     again = run(only_nox / "nox", "-l", cwd=repo.root, env=env, seconds=240)
-    again.sentence("* hello", "- preview -> Release a preview")
+    again.shows("* hello", "- preview -> Release a preview")
 
 
 def test_the_readme_noxfile_is_short_and_has_no_logic(offline: None) -> None:
-    """A few lines that name nox and the tool, and hand over."""
     lines = [line for line in readme_noxfile().splitlines() if line.strip()]
     assert len(lines) <= 10
     assert "sessions.register(nox)" in lines

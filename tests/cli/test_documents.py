@@ -1,4 +1,4 @@
-"""The documents say what is so: commands, settings, sessions, files."""
+"""The documents match the program: commands, settings, sessions, files."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def _blocks(name: str) -> list[str]:
     return [block.strip() for block in re.findall(r"^```\n(.*?)^```", _text(name), re.DOTALL | re.MULTILINE)]
 
 
-def test_the_readme_begins_with_the_main_job_and_then_the_tests() -> None:
-    """The first command block does all the set-up and runs the main job, the second all the set-up and the tests."""
+def test_the_readme_begins_with_main_job_and_tests() -> None:
+    """Each in one command block with its set-up."""
     assert _blocks("README.md")[:2] == [MAIN_JOB, TESTS]
     assert _blocks("CONTRIBUTING.md")[0] == TESTS
 
 
-def test_ci_calls_the_readmes_test_command() -> None:
-    """.ci/run installs uv with pip and runs the tests in the README's words, and is a valid script."""
+def test_ci_runs_the_readmes_test_command() -> None:
+    """After installing uv with pip; .ci/run is a valid script."""
     script = HERE / ".ci" / "run"
     install, command = TESTS.split(" && ")
     assert command in script.read_text().splitlines()
@@ -76,13 +76,13 @@ def test_a_job_with_a_token_or_secrets_installs_what_development_uses(file: str,
     assert _text(f"requirements/{file}").count("--hash=sha256:") >= len(pinned)
 
 
-def test_the_page_of_settings_is_up_to_date() -> None:
-    """docs/configuration.md is what is generated from the settings; CONTRIBUTING.md says how to write it again."""
+def test_the_settings_page_is_up_to_date() -> None:
+    """CONTRIBUTING.md contains the command that writes it."""
     assert _text("docs/configuration.md") == configuration_page()
 
 
 def test_the_reference_page_is_up_to_date() -> None:
-    """docs/reference.md is what is generated from the sessions and tasks, and names all of them."""
+    """It has every session and task."""
     text = _text("docs/reference.md")
     assert text == reference_page()
     assert {*SESSIONS, *ns.task_names} <= set(re.findall(r"^\| `([a-z][a-z-]*)` \|", text, re.MULTILINE))
@@ -90,15 +90,14 @@ def test_the_reference_page_is_up_to_date() -> None:
 
 
 def test_the_picture_of_the_channels_is_up_to_date() -> None:
-    """The workflows and jobs of the README's picture are those of the workflow files."""
-    picture = _text("docs/pictures/flow.svg")
-    assert picture == draw_flow(), "run `nox -s pictures`"
-    assert "internal-preview-release.yml" in picture
+    """With the workflow files' own workflows and jobs."""
+    snapshot = _text("docs/pictures/flow.svg")
+    assert snapshot == draw_flow(), "run `nox -s pictures`"
+    assert "internal-preview-release.yml" in snapshot
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_a_document_points_at_is_there(name: str) -> None:
-    """Every link and every file of this repository that a document names exists."""
+def test_links_and_files_in_documents_exist(name: str) -> None:
     text = _text(name)
     linked = re.findall(r"\]\(([^)#:]+)\)", text)
     named = re.findall(r"`((?:src|tests|docs)/[\w./]+)`", text)
@@ -107,8 +106,8 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
     assert missing == []
 
 
-def test_the_gates_page_names_its_options_providers_and_settings() -> None:
-    """Options, keys, addresses and models of the page are the program's; its tables are valid settings."""
+def test_the_gates_page_matches_the_program() -> None:
+    """Options, keys, addresses and models; its tables are valid settings."""
     text = _text("docs/gate.md")
     for option in re.findall(r"^\| `(--[a-z-]+)( [A-Z]+)?` \|", text, re.MULTILINE):
         parse_options(GateOptions, "gate", [option[0], "1"] if option[1] else [option[0]])
@@ -123,8 +122,8 @@ def test_the_gates_page_names_its_options_providers_and_settings() -> None:
         assert parse_config(tomllib.loads(table)["tool"]["release-channels"]).gate != GateConfig()
 
 
-def test_every_error_that_a_document_explains_is_one_of_ours() -> None:
-    """The first column of docs/errors.md is looked for in the sources."""
+def test_documented_errors_are_in_the_sources() -> None:
+    """The first column of docs/errors.md."""
     sources = " ".join(path.read_text() for path in (HERE / "src").rglob("*.py"))
     flat = " ".join(re.sub(r'"\s*\n\s*f?"', "", sources).split())
     rows = re.findall(r"^\| `([^`]+)` \|", _text("docs/errors.md"), re.MULTILINE)
@@ -132,8 +131,8 @@ def test_every_error_that_a_document_explains_is_one_of_ours() -> None:
     assert [row for row in rows if row not in flat] == []
 
 
-def test_the_settings_that_a_document_shows_are_settings() -> None:
-    """Each table of settings in the documents is read by the program's own parser."""
+def test_documented_settings_are_valid() -> None:
+    """By the program's own parser."""
     shown = [
         block for name in MORE for block in re.findall(r"^```toml\n(.*?)^```", _text(name), re.DOTALL | re.MULTILINE)
     ]
@@ -142,8 +141,7 @@ def test_the_settings_that_a_document_shows_are_settings() -> None:
         assert parse_config(tomllib.loads(block)["tool"]["release-channels"]) != Config()
 
 
-def test_the_tasks_and_options_that_a_document_shows_are_there() -> None:
-    """`release-channels TASK --option` in the documents names a task, and options that it takes."""
+def test_documented_tasks_and_options_exist() -> None:
     for name in (*MORE, "README.md", "CONTRIBUTING.md"):
         for task, options in re.findall(
             r"(?:release-channels|invoke) ([a-z][a-z-]+)((?: --?[a-z][\w-]*)*)", _text(name)
@@ -159,8 +157,8 @@ def test_the_tasks_and_options_that_a_document_shows_are_there() -> None:
 
 
 @pytest.mark.full
-def test_the_pictures_are_those_of_a_run_of_today(tmp_path: Path, offline: None) -> None:
-    """What they say is drawn again and compared; commits, digests and sizes are left out."""
+def test_the_pictures_match_a_current_run(tmp_path: Path, offline: None) -> None:
+    """Commits, digests and sizes aside."""
     from tests.pictures import PICTURES, draw, words
 
     for name, svg in draw(tmp_path, dict(os.environ)).items():

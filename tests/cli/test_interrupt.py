@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in each long phase: nothing is left, and the next run carries on (`test_kills.py`: anywhere)."""
+"""Ctrl-C, SIGTERM and SIGKILL in each long phase: nothing is left, and the next run continues."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase that can be made to last: its name, the marks that it has begun, and what is there then."""
+    """A phase that can be slowed down: its name, the marks of its start, and the files at that time."""
 
     name: str
     marks: tuple[str, ...]
@@ -82,8 +82,8 @@ PHASES = (BUILDING, CHECKING, UPLOADING, INSTALLING)
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A checkout whose phases can be made slow, an index of its own, and the variable that marks each process."""
+class SlowCheckout:
+    """A checkout with phases that can be slowed down, its own index, and the mark of its processes."""
 
     repo: Repo
     marks: Path
@@ -94,24 +94,24 @@ class Stage:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables of a run; every process that it starts gets them, too."""
+        """The variables of a run and of every process that it starts."""
         name, _, value = self.marker.partition("=")
         login = {"UV_PUBLISH_USERNAME": "somebody", "UV_PUBLISH_PASSWORD": "something"}
         return {"TMPDIR": str(self.temporary), name: value, **login}
 
     @property
     def slow(self) -> Path:
-        """While this file is there, the phase that it names does not end."""
+        """While this file exists, the phase in it does not end."""
         return self.marks / "slow"
 
     def uploads(self) -> list[str]:
-        """Name the distributions on the index that is published to."""
+        """List the distributions on the index."""
         return sorted(path.name for path in self.index.glob("*") if path.name.endswith((".whl", ".tar.gz")))
 
 
 @pytest.fixture
-def stage(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> Iterator[Stage]:
-    """A sample project with a backend, an index and a package that are slow while a file says so."""
+def slow_checkout(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> Iterator[SlowCheckout]:
+    """A sample project with a backend, an index and a package that are slow on request."""
     marks, temporary, files = tmp_path / "marks", tmp_path / "temporary", tmp_path / "index"
     marks.mkdir()
     temporary.mkdir()
@@ -126,7 +126,9 @@ def stage(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> Iterator[Stage]
             "src/demo_tool/__init__.py": _SLOW_IMPORT.replace("MARKS", str(marks)),
         }
         words = ("-s", "preview", "--", "--index", "mine", "--run-number", "5")
-        yield Stage(make_repo(adopter(files=changed)), marks, temporary, files, f"FACES_RUN={uuid.uuid4().hex}", words)
+        yield SlowCheckout(
+            make_repo(adopter(files=changed)), marks, temporary, files, f"FACES_RUN={uuid.uuid4().hex}", words
+        )
         (marks / "slow").unlink(missing_ok=True)  # else a request would wait for ever
 
 
@@ -153,13 +155,15 @@ def _alone(number: signal.Signals) -> End:
     return lambda child: child.send_signal(number)
 
 
-def _ended_in(stage: Stage, phase: Phase, end: End) -> Screen:
-    """Start a preview, wait until a phase is under way, and end it there."""
-    stage.slow.write_text(phase.name)
-    env = {"NOX_SCRIPT_MODE": "none", **stage.env}
-    with start(BIN / "nox", *stage.words, cwd=stage.repo.root, env=env) as child:
-        wait_until(lambda: all((stage.marks / mark).exists() for mark in phase.marks), f"{phase.name} is under way")
-        assert marked(stage.marker), "the marker is not seen, so its absence would prove nothing"
+def _ended_in(slow_checkout: SlowCheckout, phase: Phase, end: End) -> Screen:
+    """Start a preview, wait for a phase, and end it there."""
+    slow_checkout.slow.write_text(phase.name)
+    env = {"NOX_SCRIPT_MODE": "none", **slow_checkout.env}
+    with start(BIN / "nox", *slow_checkout.words, cwd=slow_checkout.repo.root, env=env) as child:
+        wait_until(
+            lambda: all((slow_checkout.marks / mark).exists() for mark in phase.marks), f"{phase.name} is under way"
+        )
+        assert marked(slow_checkout.marker), "the marker is not seen, so its absence would prove nothing"
         end(child)
         out, err = child.communicate(timeout=30)
     return Screen(child.returncode, out, err)
@@ -177,26 +181,28 @@ _QUICK = {(CHECKING, "SIGINT")}
         for name, end in _ENDS.items()
     ],
 )
-def test_an_interrupt_leaves_nothing_and_the_next_run_carries_on(phase: Phase, end: End, stage: Stage) -> None:
-    """No process, no temporary directory and no half `dist/` is left; the outcome is told; the next run ends well."""
-    screen = _ended_in(stage, phase, end)
-    assert marked(stage.marker) == []
-    assert list(stage.temporary.iterdir()) == []
-    assert len(built(stage.repo.root)) == phase.built
-    assert phase.published in (None, len(stage.uploads()))
+def test_an_interrupted_run_leaves_nothing_and_can_be_repeated(
+    phase: Phase, end: End, slow_checkout: SlowCheckout
+) -> None:
+    """No process, temporary directory or partial `dist/`; the outcome is reported, and the next run succeeds."""
+    screen = _ended_in(slow_checkout, phase, end)
+    assert marked(slow_checkout.marker) == []
+    assert list(slow_checkout.temporary.iterdir()) == []
+    assert len(built(slow_checkout.repo.root)) == phase.built
+    assert phase.published in (None, len(slow_checkout.uploads()))
     assert screen.code == 130
     again = "; `nox -s preview` with the same options continues from the current state"
     assert screen.last == f"failed: interrupted{SAID.get(phase, '')}{again}"
-    screen.sentence("Session preview interrupted.")
-    _carries_on(stage)
+    screen.shows("Session preview interrupted.")
+    _succeeds_again(slow_checkout)
 
 
-def _carries_on(stage: Stage) -> None:
-    stage.slow.unlink(missing_ok=True)
-    again = nox(stage.repo.root, *stage.words, env=stage.env)
+def _succeeds_again(slow_checkout: SlowCheckout) -> None:
+    slow_checkout.slow.unlink(missing_ok=True)
+    again = nox(slow_checkout.repo.root, *slow_checkout.words, env=slow_checkout.env)
     assert again.code == 0, again.text
     assert again.last.startswith(("published: demo-tool 1.2.0.dev5", "already published: demo-tool 1.2.0.dev5"))
-    assert stage.uploads() == ["demo_tool-1.2.0.dev5-py3-none-any.whl", "demo_tool-1.2.0.dev5.tar.gz"]
-    assert built(stage.repo.root) == [*stage.uploads(), "release.json"]
-    assert marked(stage.marker) == []
-    assert published(stage.repo.root) == []
+    assert slow_checkout.uploads() == ["demo_tool-1.2.0.dev5-py3-none-any.whl", "demo_tool-1.2.0.dev5.tar.gz"]
+    assert built(slow_checkout.repo.root) == [*slow_checkout.uploads(), "release.json"]
+    assert marked(slow_checkout.marker) == []
+    assert published(slow_checkout.repo.root) == []

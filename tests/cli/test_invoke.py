@@ -1,4 +1,4 @@
-"""The tasks on the screen, by invoke and by the console script: the list, the open index, what mistakes are told."""
+"""Tasks on the screen, by invoke and by the console script: the list, the open index, and usage errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from release_channels.model.outcome import Result
-from tests.cli.screen import BIN, Screen, adopter, picture, run, start
+from tests.cli.screen import BIN, Screen, adopter, run, snapshot, start
 from tests.conftest import MakeRepo, RunSession
 from tests.support.repo import Repo
 
@@ -31,7 +31,7 @@ def checkout(make_repo: MakeRepo) -> Repo:
 
 @contextmanager
 def _open(repo: Repo, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """Keep the index open, and give the process and what it printed up to the last command."""
+    """Keep the index open, and return its process and its output up to the last command."""
     with start(*words, cwd=repo.root, env={"PYTHONUNBUFFERED": "1"}) as child:
         assert child.stdout
         lines = [line for _, line in zip(range(8), child.stdout, strict=False)]
@@ -40,8 +40,8 @@ def _open(repo: Repo, *words: str | Path) -> Iterator[tuple[subprocess.Popen[str
 
 
 @pytest.mark.parametrize("words", [(INVOKE, "--list"), (SCRIPT, "--list")], ids=["invoke", "script"])
-def test_every_task_is_described_in_one_line(words: tuple[str | Path, ...], offline: None) -> None:
-    """The lists of invoke and of the console script name every task with what it does."""
+def test_every_task_is_listed_with_one_line(words: tuple[str | Path, ...], offline: None) -> None:
+    """By invoke and by the console script."""
     screen = run(*words, cwd=HERE)
     assert screen.code == 0
     listed = screen.out.partition("Subcommands:" if words[0] == SCRIPT else "Available tasks:")[2].strip("\n")
@@ -50,20 +50,18 @@ def test_every_task_is_described_in_one_line(words: tuple[str | Path, ...], offl
         assert re.fullmatch(r"  [a-z-]+ +[A-Z].{10,}\.", line), line
 
 
-def test_the_help_names_the_program_and_its_options(offline: None) -> None:
-    """--help shows the program under its own name, --help TASK the task's options, and --version the version."""
-    run(SCRIPT, "--help", cwd=HERE).sentence("Usage: release-channels ")
-    run(SCRIPT, "--help", "serve-index", cwd=HERE).sentence("--port=STRING", "the port to listen on")
-    run(SCRIPT, "--version", cwd=HERE).sentence("release-channels ")
+def test_help_shows_the_program_and_its_options(offline: None) -> None:
+    """--help TASK shows the task's options, and --version the version."""
+    run(SCRIPT, "--help", cwd=HERE).shows("Usage: release-channels ")
+    run(SCRIPT, "--help", "serve-index", cwd=HERE).shows("--port=STRING", "the port to listen on")
+    run(SCRIPT, "--version", cwd=HERE).shows("release-channels ")
 
 
-def test_the_open_index_tells_how_to_install_and_the_commands_work(
-    checkout: Repo, run_session: RunSession, tmp_path: Path
-) -> None:
-    """It names the versions on it; every printed command works as printed; after Ctrl-C the files stay."""
+def test_the_commands_of_the_open_index_work(checkout: Repo, run_session: RunSession, tmp_path: Path) -> None:
+    """It lists its versions; the files stay after Ctrl-C."""
     steps = ("build", "preview-publish")
     assert run_session(checkout, steps=steps).result is Result.PUBLISHED
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     with _open(checkout, INVOKE, "serve-index") as (child, lines):
         assert re.fullmatch(r"the local index of demo-tool is open at http://127\.0\.0\.1:\d+/simple/ .*", lines[0])
         assert lines[1] == "on it: 1.2.0.dev1"
@@ -73,13 +71,13 @@ def test_the_open_index_tells_how_to_install_and_the_commands_work(
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=20)
     assert all("1.2.0.dev1" in text for text in installed), installed
-    Screen(child.returncode, out, err).sentence("the local index is closed; its files stay")
+    Screen(child.returncode, out, err).shows("the local index is closed; its files stay")
     assert child.returncode == 0
-    assert picture(checkout.root) == before
+    assert snapshot(checkout.root) == before
 
 
 def _type_by_hand(command: str, home: Path) -> str:
-    """Type a printed command in a place of its own, and give what the installed program says."""
+    """Run a printed command in its own directory, and return the installed program's output."""
     home.mkdir()
     if "python -m pip" in command:
         subprocess.run([BIN / "uv", "venv", "--quiet", "--no-config", home / "venv"], check=True, cwd=home)
@@ -93,36 +91,35 @@ def _type_by_hand(command: str, home: Path) -> str:
     return run(home / "venv/bin/demo-tool", cwd=home).out
 
 
-def test_an_empty_index_says_what_fills_it(checkout: Repo) -> None:
-    """Before the first preview the index opens all the same, and says what puts something there."""
-    before = picture(checkout.root)
+def test_an_empty_index_hints_at_the_preview(checkout: Repo) -> None:
+    before = snapshot(checkout.root)
     with _open(checkout, SCRIPT, "serve-index") as (child, lines):
         assert lines[1] == "on it: nothing yet, `nox -s preview` puts a preview there"
         child.send_signal(signal.SIGINT)
         child.communicate(timeout=20)
     assert child.returncode == 0
-    assert picture(checkout.root) == before
+    assert snapshot(checkout.root) == before
 
 
 @pytest.mark.parametrize("flag", [pytest.param("--dry", marks=pytest.mark.full), "-R"])
-def test_a_dry_run_opens_nothing(flag: str, checkout: Repo) -> None:
-    """invoke's own flags for a dry run only tell what would be opened."""
+def test_a_dry_run_opens_no_index(flag: str, checkout: Repo) -> None:
+    """Also by invoke's own flags."""
     screen = run(SCRIPT, flag, "serve-index", cwd=checkout.root)
     assert screen.code == 0
-    screen.sentence("planned: the local index of demo-tool would be opened; on it: nothing yet")
+    screen.shows("planned: the local index of demo-tool would be opened; on it: nothing yet")
 
 
-def test_a_port_of_ones_own_choice(checkout: Repo) -> None:
-    """--port decides where the index listens; a port that is taken is told in a sentence."""
+def test_port_option_sets_the_port_of_the_index(checkout: Repo) -> None:
+    """A taken port is refused."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        before = picture(checkout.root)
+        before = snapshot(checkout.root)
         screen = run(SCRIPT, "serve-index", "--port", port, cwd=checkout.root)
     assert screen.code == 1
-    screen.sentence(f"the local index cannot listen on port {port}", "choose another port")
-    assert picture(checkout.root) == before
+    screen.shows(f"the local index cannot listen on port {port}", "choose another port")
+    assert snapshot(checkout.root) == before
     with _open(checkout, SCRIPT, "serve-index", "--port", port) as (child, lines):
         assert f"http://127.0.0.1:{port}/simple/" in lines[0]
         child.send_signal(signal.SIGINT)
@@ -133,20 +130,19 @@ def test_a_port_of_ones_own_choice(checkout: Repo) -> None:
     "port",
     ["abc", *(pytest.param(text, marks=pytest.mark.full) for text in ("0", "-5", "65536", "٣", "1e3", "9" * 5000))],
 )
-def test_what_is_no_port_is_refused(port: str, checkout: Repo) -> None:
-    """A wrong port is told in a sentence, with the exit code of a wrong request."""
-    before = picture(checkout.root)
+def test_an_invalid_port_is_a_usage_error(port: str, checkout: Repo) -> None:
+    before = snapshot(checkout.root)
     screen = run(SCRIPT, "serve-index", f"--port={port}", cwd=checkout.root)
     assert screen.code == 2
-    screen.sentence("is not a port", "from 1 to 65535")
-    assert picture(checkout.root) == before
+    screen.shows("is not a port", "from 1 to 65535")
+    assert snapshot(checkout.root) == before
 
 
-def test_mistakes_around_tasks_are_told_in_a_sentence(checkout: Repo, tmp_path: Path) -> None:
-    """No repository and an unknown task end with exit code 1, and without a traceback."""
+def test_a_missing_repository_or_task_exits_with_1(checkout: Repo, tmp_path: Path) -> None:
+    """Without a traceback."""
     nowhere = run(SCRIPT, "serve-index", cwd=tmp_path)
     assert nowhere.code == 1
-    nowhere.sentence("is not in a git repository", "`git init`")
+    nowhere.shows("is not in a git repository", "`git init`")
     unknown = run(INVOKE, "nonsense", cwd=checkout.root)
     assert unknown.code == 1
-    unknown.sentence("No idea what 'nonsense' is!")
+    unknown.shows("No idea what 'nonsense' is!")

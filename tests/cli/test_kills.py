@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.screen import BIN, Screen, adopter, marked, run, start, wait_until
 from tests.commands.test_bump import CHANGELOG, CITATION, COPY, LOCK
-from tests.github.hubs import NAME, WRITER, Hub, open_hub
+from tests.github.hubs import NAME, WRITER, GitHubDouble, open_github
 from tests.support.kills import SEED, Kill, arm, changes, kills
 from tests.support.releasing import IGNORED, index_of
 from tests.support.repo import Repo
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 COUNTS = {"preview": 45, "public": 45, "resume": 30, "bump": 35, "tag": 20, "bump-dev": 25}
 # These few run in each push: commands of a second, at places where a fault was once.
 ALWAYS = (
-    Kill("bump", (signal.SIGKILL,), 0.50, at_boundary=True, beside=False),
-    Kill("bump", (signal.SIGTERM, signal.SIGINT), 0.62, at_boundary=True, beside=False),
-    Kill("tag", (signal.SIGKILL,), 0.90, at_boundary=True, beside=False),
+    Kill("bump", (signal.SIGKILL,), 0.50, at_boundary=True, concurrent=False),
+    Kill("bump", (signal.SIGTERM, signal.SIGINT), 0.62, at_boundary=True, concurrent=False),
+    Kill("tag", (signal.SIGKILL,), 0.90, at_boundary=True, concurrent=False),
 )
 WORDS = {
     "preview": ("nox", "-s", "preview"),
@@ -65,7 +65,7 @@ class Stations:
         self._known: dict[str, Uninterrupted] = {}
 
     def of(self, command: str) -> Uninterrupted:
-        """Return how a command ends where nobody kills it."""
+        """Return how a command ends without a kill."""
         if command not in self._known:
             self._known[command] = self._run(command, self._before(command))
         return self._known[command]
@@ -113,7 +113,7 @@ class Stage:
         self.command, self.repo, self.place = command, repo, place
         self.temporary = place / "temporary"
         self.marker = f"KILLED_RUN={uuid.uuid4().hex}"
-        self.hub: Hub | None = None
+        self.hub: GitHubDouble | None = None
         self._plans = 0
 
     @property
@@ -133,14 +133,14 @@ class Stage:
 
     @contextmanager
     def github(self) -> Iterator[None]:
-        """Let GitHub's stand-in answer where the command asks it."""
+        """Serve the GitHub double where the command needs it."""
         with ExitStack() as stack:
             if self.command in ON_GITHUB:
-                self.hub = stack.enter_context(open_hub(self.repo))
+                self.hub = stack.enter_context(open_github(self.repo))
             yield
 
     def armed(self, at: Mapping[int, tuple[signal.Signals, ...]]) -> dict[str, str]:
-        """Give the variables of a run that kills itself."""
+        """Return the variables of a run that kills itself."""
         self._plans += 1
         return arm(self.place / f"plan-{self._plans}", dict(at))
 
@@ -202,7 +202,9 @@ def _killed(stage: Stage, kill: Kill, expected: Uninterrupted) -> Screen:
         at = {first + 2 * number: (one,) for number, one in enumerate(kill.signals)}
     with ExitStack() as stack:
         child = stack.enter_context(start(*stage.words, cwd=stage.repo.root, env=stage.env | stage.armed(at)))
-        other = stack.enter_context(start(*stage.words, cwd=stage.repo.root, env=stage.env)) if kill.beside else None
+        other = (
+            stack.enter_context(start(*stage.words, cwd=stage.repo.root, env=stage.env)) if kill.concurrent else None
+        )
         if not kill.at_boundary:
             time.sleep(kill.share * expected.seconds)
             for number in kill.signals:
@@ -210,6 +212,6 @@ def _killed(stage: Stage, kill: Kill, expected: Uninterrupted) -> Screen:
                 time.sleep(0.05)
         out, err = child.communicate(timeout=120)
         if other is not None:
-            beside = Screen(0, *other.communicate(timeout=120))
-            assert "a bug" not in beside.text
+            second = Screen(0, *other.communicate(timeout=120))
+            assert "a bug" not in second.text
     return Screen(child.returncode, out, err)

@@ -1,4 +1,4 @@
-"""The nox sessions on the screen: what runs, what does not, and what each mistake is told."""
+"""Nox sessions on the screen: what runs, what does not, and how usage errors are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from release_channels.indexserver.server import serve
 from release_channels.indexserver.upload_rules import Limits
 from release_channels.model.session_names import PREVIEW
 from release_channels.sessions import SESSIONS
-from tests.cli.screen import BIN, adopter, built, nox, picture, published, run
+from tests.cli.screen import BIN, adopter, built, nox, published, run, snapshot
 from tests.conftest import MakeRepo
 from tests.support.repo import Repo
 
@@ -34,18 +34,18 @@ def checkout(make_repo: MakeRepo) -> Repo:
 
 
 def test_a_bare_nox_builds_and_publishes_nothing(checkout: Repo) -> None:
-    """Without a session's name nothing is built, nothing is published, and nothing is written."""
-    before = picture(checkout.root)
+    """It writes nothing."""
+    before = snapshot(checkout.root)
     screen = nox(checkout.root)
     assert screen.code == 0
-    screen.sentence("No sessions selected")
-    assert picture(checkout.root) == before
+    screen.shows("No sessions selected")
+    assert snapshot(checkout.root) == before
     assert built(checkout.root) == published(checkout.root) == []
     assert not (checkout.root / ".release-channels").exists()
 
 
 def test_no_release_session_of_this_repository_is_a_default(offline: None) -> None:
-    """`nox -l` describes every session in one line, and selects none that releases."""
+    """`nox -l` describes every session in one line."""
     screen = nox(HERE, "-l")
     assert screen.code == 0
     lines = {line[2:].partition(" -> ")[0]: line for line in screen.out.splitlines() if line[:2] in ("* ", "- ")}
@@ -57,15 +57,15 @@ def test_no_release_session_of_this_repository_is_a_default(offline: None) -> No
 
 @pytest.mark.parametrize("module", ["release_channels.sessions", "release_channels.tasks"])
 def test_listing_imports_nothing_heavy(module: str, offline: None) -> None:
-    """What `nox -l` and `invoke --list` load brings in no library that a list does not need."""
+    """By `nox -l` and `invoke --list`."""
     code = f"import sys, {module}; print(*sorted(m for m in {HEAVY!r} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == ""
 
 
-def test_a_dry_run_shows_the_plan_and_touches_nothing(checkout: Repo) -> None:
-    """nox's --install-only and our --dry-run print the same plan, end planned, and leave everything as it is."""
-    before = picture(checkout.root)
+def test_a_dry_run_shows_the_plan_and_changes_nothing(checkout: Repo) -> None:
+    """With --install-only or --dry-run; the outcome is planned."""
+    before = snapshot(checkout.root)
     screens = [
         nox(checkout.root, "--install-only", "-s", "preview"),
         nox(checkout.root, "-s", "preview", "--", "--dry-run"),
@@ -73,140 +73,139 @@ def test_a_dry_run_shows_the_plan_and_touches_nothing(checkout: Repo) -> None:
     assert [screen.code for screen in screens] == [0, 0]
     assert screens[0].plan == screens[1].plan
     assert screens[0].out == screens[1].out
-    screens[0].sentence("number 1, the next free one", "steps build, check, preview-publish, verify")
+    screens[0].shows("number 1, the next free one", "steps build, check, preview-publish, verify")
     assert screens[0].last == "planned: demo-tool 1.2.0.dev1 would go to the preview channel on the local index"
-    assert picture(checkout.root) == before
+    assert snapshot(checkout.root) == before
     assert not (checkout.root / ".release-channels").exists()
 
 
-def test_the_plan_that_was_shown_is_carried_out_once(checkout: Repo) -> None:
-    """A real run shows the dry run's plan; run again at the same commit it says already published, and exits 0."""
+def test_a_preview_carries_out_the_shown_plan_once(checkout: Repo) -> None:
+    """At the same commit it is already published, and exits with 0."""
     planned = nox(checkout.root, "-s", "preview", "--", "--dry-run").plan
     first = nox(checkout.root, "-s", "preview")
     assert (first.code, first.last) == (0, "published: demo-tool 1.2.0.dev1 on the local index")
     assert first.plan[: len(planned)] == planned
     assert [first.err.count(f"[{n}/4] {name}: ") for n, name in enumerate(PREVIEW, 1)] == [1, 1, 1, 1]
-    first.sentence(
+    first.shows(
         "pip install --pre --upgrade demo-tool` installed 1.2.0.dev1",
         "uv tool install --prerelease allow --upgrade demo-tool` installed 1.2.0.dev1",
     )
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     again = nox(checkout.root, "-s", "preview")
     assert again.code == 0
     assert again.last.startswith("already published: demo-tool 1.2.0.dev1 on the local index")
-    assert picture(checkout.root) == before
+    assert snapshot(checkout.root) == before
     assert checkout.git("status", "--porcelain") == "?? release.json"
     dry = nox(checkout.root, "-s", "preview", "--", "--dry-run")
     assert dry.last == "planned: demo-tool 1.2.0.dev1 is on the local index already and would be compared with it"
 
 
-def test_uncommitted_changes_are_named_and_not_built(checkout: Repo) -> None:
-    """What is not committed is reported, is not in the distributions, and stays as it was."""
+def test_uncommitted_changes_are_reported_and_not_built(checkout: Repo) -> None:
+    """And stay as they are."""
     checkout.write({"src/demo_tool/__init__.py": "raise SystemExit('not committed')\n", "new.txt": "new\n"})
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     screen = nox(checkout.root, "-s", "build")
     assert screen.code == 0
-    screen.sentence("2 uncommitted and left out: src/demo_tool/__init__.py, new.txt")
+    screen.shows("2 uncommitted and left out: src/demo_tool/__init__.py, new.txt")
     wheel = next((checkout.root / "dist").glob("*.whl"))
     listing = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], check=True, capture_output=True, text=True)
     assert "new.txt" not in listing.stdout
     assert b"not committed" not in wheel.read_bytes()
-    after = picture(checkout.root)
+    after = snapshot(checkout.root)
     assert {name: after[name] for name in before} == before
 
 
 # --- a step that fails is the last one -------------------------------------------------------------------------------
 
 
-def _steps_told(text: str) -> list[str]:
+def _reported_steps(text: str) -> list[str]:
     return [found[1] for found in re.finditer(r"^\[\d/\d\] ([\w-]+): ", text, re.MULTILINE)]
 
 
-def test_nothing_follows_a_build_that_fails(make_repo: MakeRepo) -> None:
-    """A broken backend ends the run in `build`: nothing in dist/, no manifest, nothing on the index."""
+def test_a_failing_build_ends_the_run(make_repo: MakeRepo) -> None:
+    """Without dist/, manifest or upload."""
     sample = adopter(backend="hatchling")
     broken = sample.pyproject().replace("hatchling.build", "hatchling.nowhere")
     repo = make_repo(adopter(files={"pyproject.toml": broken}))
     screen = nox(repo.root, "-s", "preview")
     assert screen.code == 1
-    assert _steps_told(screen.own) == ["build"]
+    assert _reported_steps(screen.own) == ["build"]
     assert screen.last.startswith("failed: build: ")
     assert "No module named 'hatchling.nowhere'" in screen.err
     assert built(repo.root) == published(repo.root) == []
 
 
 @pytest.mark.parametrize("session", ["preview", pytest.param("build-and-check", marks=FULL)])
-def test_nothing_follows_a_check_that_finds_an_error(make_repo: MakeRepo, session: str) -> None:
-    """A dependency by direct URL ends the run in `check`: nothing is on the index."""
+def test_a_failing_check_ends_the_run(make_repo: MakeRepo, session: str) -> None:
+    """A dependency by direct URL; nothing is on the index."""
     repo = make_repo(adopter(dependencies=("idna @ file:///nowhere/idna-3.20-py3-none-any.whl",)))
     screen = nox(repo.root, "-s", session)
     assert screen.code == 1
-    assert _steps_told(screen.text) == ["build", "check"]
+    assert _reported_steps(screen.text) == ["build", "check"]
     assert screen.last.startswith("refused: check: ")
-    screen.sentence("idna @ file:///nowhere/idna")
+    screen.shows("idna @ file:///nowhere/idna")
     assert built(repo.root)[-1] == "release.json"
     assert published(repo.root) == []
 
 
-def test_nothing_follows_an_upload_that_is_refused(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> None:
-    """An index that takes no file of this size ends the run in `preview-publish`, in the index's own words."""
+def test_a_refused_upload_ends_the_run(make_repo: MakeRepo, tmp_path: Path, upstream: str) -> None:
+    """In the index's own words."""
     with serve(tmp_path / "mine", limits=Limits(file=10), upstream=upstream, project="demo-tool") as index:
         named = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
         repo = make_repo(adopter(tail=named))
         login = {"UV_PUBLISH_USERNAME": "somebody", "UV_PUBLISH_PASSWORD": "something"}
         screen = nox(repo.root, "-s", "preview", "--", "--index", "mine", "--run-number", "5", env=login)
     assert screen.code == 1
-    assert _steps_told(screen.text) == ["build", "check", "preview-publish"]
+    assert _reported_steps(screen.text) == ["build", "check", "preview-publish"]
     assert screen.last == "failed: preview-publish: the index mine did not take the upload"
-    screen.sentence("File too large")
+    screen.shows("File too large")
     assert [path.name for path in (tmp_path / "mine").rglob("*.whl")] == []
     assert published(repo.root) == []
 
 
 @FULL
-def test_a_script_that_cannot_start_fails_the_run_and_says_what_stays(make_repo: MakeRepo) -> None:
-    """`verify` fails where the installed script cannot start, and the outcome says that the preview is out."""
+def test_a_broken_script_fails_verify_after_publishing(make_repo: MakeRepo) -> None:
+    """The outcome contains that the preview is published."""
     only_there = 'import sys\nassert "verify" not in sys.prefix, "no start"\n\n\ndef main() -> None:\n    """Go."""\n'
     repo = make_repo(adopter(files={"src/demo_tool/__init__.py": only_there}))
     screen = nox(repo.root, "-s", "preview")
     assert screen.code == 1
-    assert _steps_told(screen.text) == list(PREVIEW)
+    assert _reported_steps(screen.text) == list(PREVIEW)
     assert screen.last.startswith(
         "failed: demo-tool 1.2.0.dev1 on the local index was published, but afterwards verify"
     )
-    screen.sentence("AssertionError: no start")
+    screen.shows("AssertionError: no start")
     assert len(published(repo.root)) == 2
 
 
 @pytest.mark.parametrize(
     "session", [pytest.param("check", marks=FULL), "preview-publish", pytest.param("verify", marks=FULL)]
 )
-def test_a_step_without_a_build_says_what_comes_first(session: str, checkout: Repo) -> None:
-    """A later step on its own is refused where nothing was built, with the session that builds."""
-    before = picture(checkout.root)
+def test_a_step_without_a_build_hints_at_the_build(session: str, checkout: Repo) -> None:
+    before = snapshot(checkout.root)
     screen = nox(checkout.root, "-s", session)
     assert screen.code == 1
-    screen.sentence("there is no release.json: nothing was built yet", "`nox -s build` makes it")
-    assert picture(checkout.root) == before
+    screen.shows("there is no release.json: nothing was built yet", "`nox -s build` makes it")
+    assert snapshot(checkout.root) == before
 
 
 # --- a name that is taken --------------------------------------------------------------------------------------------
 
 
-def test_a_taken_name_is_explained_and_the_project_keeps_its_own(make_repo: MakeRepo) -> None:
-    """A project's own session of the same name stays and runs; every release session says why it does not."""
+def test_a_projects_session_of_a_taken_name_stays(make_repo: MakeRepo) -> None:
+    """Every release session reports why it does not run."""
     own = "import nox\n\nfrom release_channels import sessions\n\n\n@nox.session(venv_backend='none')\n"
     own += 'def build(session):\n    """Build our own thing."""\n    session.log("our own build")\n\n\n'
     repo = make_repo(adopter(files={"noxfile.py": own + "sessions.register(nox)\n"}))
-    before = picture(repo.root)
+    before = snapshot(repo.root)
     mine = nox(repo.root, "-s", "build")
     assert mine.code == 0
-    mine.sentence("our own build")
+    mine.shows("our own build")
     refused = nox(repo.root, "-s", "preview")
     assert refused.code == 1
-    refused.sentence("refused: this noxfile has its own session 'build'", "rename yours")
-    nox(repo.root, "-l").sentence("build -> Build our own thing.", "preview -> Not usable: this noxfile has its own")
-    assert picture(repo.root) == before
+    refused.shows("refused: this noxfile has its own session 'build'", "rename yours")
+    nox(repo.root, "-l").shows("build -> Build our own thing.", "preview -> Not usable: this noxfile has its own")
+    assert snapshot(repo.root) == before
 
 
 # --- wrong input -----------------------------------------------------------------------------------------------------
@@ -216,9 +215,9 @@ Change = Callable[[Repo], dict[str, str] | None]
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong, what is typed, and what must be read on the screen."""
+    """A mistake: the change, the command, and the expected text."""
 
-    says: tuple[str, ...]
+    parts: tuple[str, ...]
     change: Change = lambda repo: None
     words: tuple[str, ...] = ()
     session: str = "preview"
@@ -316,46 +315,45 @@ MISTAKES = {
 @pytest.mark.parametrize(
     "mistake", [pytest.param(mistake, id=name, marks=mistake.marks) for name, mistake in MISTAKES.items()]
 )
-def test_a_mistake_is_told_in_a_sentence(mistake: Mistake, checkout: Repo) -> None:
-    """Each mistake ends with exit code 1, the reason and what to do, no traceback, and nothing moved."""
+def test_a_mistake_is_reported_without_a_traceback(mistake: Mistake, checkout: Repo) -> None:
+    """With reason and hint, exit code 1, and nothing moved."""
     env = mistake.change(checkout)
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     screen = nox(checkout.root, "-s", mistake.session, "--", *mistake.words, env=env)
     assert screen.code == 1
     assert screen.last.startswith(("refused: ", "failed: ", "::error"))
-    screen.sentence(*mistake.says)
-    assert picture(checkout.root) == before
+    screen.shows(*mistake.parts)
+    assert snapshot(checkout.root) == before
     assert built(checkout.root) == published(checkout.root) == []
 
 
-def test_a_start_in_a_sub_directory(checkout: Repo) -> None:
-    """nox in a sub directory finds no noxfile, and with -f it runs at the top as always."""
+def test_nox_in_a_subdirectory_needs_the_noxfile_option(checkout: Repo) -> None:
+    """With -f it runs at the root."""
     inside = checkout.root / "src"
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     lost = nox(inside, "-s", "preview")
     assert lost.code == 2
-    lost.sentence("no such file exists")
+    lost.shows("no such file exists")
     found = nox(inside, "-f", "../noxfile.py", "-s", "preview", "--", "--dry-run")
     assert (found.code, found.last.partition(":")[0]) == (0, "planned")
-    assert picture(checkout.root) == before
+    assert snapshot(checkout.root) == before
 
 
-def test_a_project_below_the_top_of_its_repository_is_refused(make_repo: MakeRepo) -> None:
-    """Several projects in one repository are not in this version, and the message names the other one."""
+def test_a_project_below_the_repository_root_is_refused(make_repo: MakeRepo) -> None:
     sample = adopter()
     repo = make_repo(adopter(files={f"inner/{name}": content for name, content in sample.tree().items()}))
-    before = picture(repo.root)
+    before = snapshot(repo.root)
     screen = nox(repo.root / "inner", "-s", "preview")
     assert screen.code == 1
-    screen.sentence("is not the top of its repository", "the top has another project")
-    assert picture(repo.root) == before
+    screen.shows("is not the top of its repository", "the top has another project")
+    assert snapshot(repo.root) == before
 
 
-def test_a_checkout_that_cannot_be_written_is_refused(checkout: Repo) -> None:
-    """Where nothing can be written the run is refused in words, and a dry run works."""
+def test_a_read_only_checkout_is_refused(checkout: Repo) -> None:
+    """A dry run works."""
     # Root may write everywhere until it gives that right away.
     humble = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
-    before = picture(checkout.root)
+    before = snapshot(checkout.root)
     checkout.root.chmod(0o555)
     try:
         env = {"NOX_SCRIPT_MODE": "none"}
@@ -365,21 +363,21 @@ def test_a_checkout_that_cannot_be_written_is_refused(checkout: Repo) -> None:
         checkout.root.chmod(0o755)
     assert (dry.code, dry.last.partition(":")[0]) == (0, "planned")
     assert screen.code == 1
-    screen.sentence("cannot be written: Permission denied")
-    assert picture(checkout.root) == before
+    screen.shows("cannot be written: Permission denied")
+    assert snapshot(checkout.root) == before
 
 
 @pytest.mark.parametrize("words", [("--", "--dry-run"), pytest.param((), marks=FULL)], ids=["dry", "real"])
-def test_a_home_is_not_needed(words: tuple[str, ...], checkout: Repo) -> None:
-    """With HOME unset, as in a bare container, everything works."""
+def test_home_may_be_unset(words: tuple[str, ...], checkout: Repo) -> None:
+    """As in a bare container."""
     screen = nox(checkout.root, "-s", "preview", *words, env={"HOME": "", "XDG_CACHE_HOME": ""})
     assert screen.code == 0, screen.text
     assert screen.last.partition(":")[0] == ("planned" if words else "published")
 
 
 @FULL
-def test_two_runs_at_once_in_one_checkout(checkout: Repo) -> None:
-    """One of two runs works, the other is refused plainly, and the index is whole."""
+def test_a_second_run_in_one_checkout_is_refused(checkout: Repo) -> None:
+    """The first one succeeds, and the index is complete."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(2) as pool:
@@ -388,7 +386,7 @@ def test_two_runs_at_once_in_one_checkout(checkout: Repo) -> None:
     assert (good.code, refused.code) == (0, 1)
     assert good.last == "published: demo-tool 1.2.0.dev1 on the local index"
     assert refused.last == "refused: another release run is at work in this checkout"
-    refused.sentence("wait until it has ended")
+    refused.shows("wait until it has ended")
     assert len(published(checkout.root)) == 2
     again = nox(checkout.root, "-s", "preview-publish")
     assert again.last.startswith("already published")

@@ -1,4 +1,4 @@
-"""The console script's own sentences, and shell completion for both faces, by the real programs and a real shell."""
+"""The console script's own messages, and shell completion for both programs in a real shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from release_channels.cli.program import TaskProgram
 from release_channels.tasks import ns
-from tests.cli.screen import BIN, adopter, nox, picture, run
+from tests.cli.screen import BIN, adopter, nox, run, snapshot
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 
@@ -18,7 +18,7 @@ SCRIPT = BIN / "release-channels"
 
 
 @pytest.mark.parametrize(
-    ("words", "told", "then"),
+    ("words", "message", "then"),
     [
         pytest.param(["nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="task"),
         pytest.param(["rehearse"], "'rehearse' is not a task", "it is a session: `nox -s rehearse`", id="session"),
@@ -35,19 +35,19 @@ SCRIPT = BIN / "release-channels"
         pytest.param(["resume"], "did not receive required positional arguments: 'tag'", "--help resume", id="no tag"),
     ],
 )
-def test_a_command_line_that_cannot_be_read_gets_a_next_step(
-    tmp_path: Path, offline: None, words: list[str], told: str, then: str
+def test_an_invalid_command_line_gets_a_next_step(
+    tmp_path: Path, offline: None, words: list[str], message: str, then: str
 ) -> None:
-    """A sentence, what to type instead and the next command, and 2 as the exit code."""
+    """With what to type instead; exit code 2."""
     screen = run(SCRIPT, *words, cwd=tmp_path)
     assert screen.code == 2
     assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
-    screen.sentence(told, then)
+    screen.shows(message, then)
     assert "did you mean `release-channels" not in screen.text or not words[-1].startswith("--")
 
 
-def test_the_next_step_is_never_what_was_refused_just_now(make_repo: MakeRepo) -> None:
-    """Where code came after the version, `tag` alone is refused again; its hint names what releases that, too."""
+def test_the_next_step_is_never_the_refused_command(make_repo: MakeRepo) -> None:
+    """`tag` after code changes: the hint contains `--commit`."""
     repo = make_repo(Sample(version="1.2.0"))
     repo.commit("more", {"src/demo_tool/more.py": ""})
     repo.git("push", "--quiet", "origin", "main")
@@ -65,25 +65,25 @@ def test_the_next_step_is_never_what_was_refused_just_now(make_repo: MakeRepo) -
         *(pytest.param(one, marks=pytest.mark.full) for one in ("bump", "setup-publishing", "serve-index")),
     ],
 )
-def test_a_directory_without_a_repository_is_a_sentence(tmp_path: Path, offline: None, task: str) -> None:
-    """Whatever is asked for there, no traceback comes."""
+def test_a_directory_without_a_repository_is_refused(tmp_path: Path, offline: None, task: str) -> None:
+    """For any task, without a traceback."""
     screen = run(SCRIPT, task, cwd=tmp_path)
     assert screen.code == 1
-    screen.sentence("is not in a git repository", "git init")
+    screen.shows("is not in a git repository", "git init")
 
 
 @pytest.mark.parametrize("task", sorted(ns.task_names))
 @pytest.mark.parametrize("words", [("{}", "--help"), ("{}", "-h"), ("--help", "{}"), ("{}", "v1.0.0", "--help")])
 def test_every_task_shows_its_help(capsys: pytest.CaptureFixture[str], task: str, words: tuple[str, ...]) -> None:
-    """Wherever the option stands: in an emergency nobody looks up where it has to."""
+    """Wherever the option is on the command line."""
     TaskProgram(ns).run(["release-channels", *(word.format(task) for word in words)], exit=False)
     assert capsys.readouterr().out.startswith(f"Usage: release-channels [--core-opts] {task} ")
 
 
-def test_every_session_shows_its_options_and_does_nothing(make_repo: MakeRepo) -> None:
-    """One start of nox for a session of each kind."""
+def test_every_session_shows_its_options_and_runs_nothing(make_repo: MakeRepo) -> None:
+    """One start of nox for each kind of session."""
     repo = make_repo(adopter())
-    before = picture(repo.root)
+    before = snapshot(repo.root)
     screen = nox(repo.root, "-s", "preview", "gate", "rehearse", "ci-result", "--", "--help")
     assert screen.code == 0
     for name, option in (
@@ -93,11 +93,11 @@ def test_every_session_shows_its_options_and_does_nothing(make_repo: MakeRepo) -
         ("ci-result", "--verbose"),
     ):
         assert option in screen.out.partition(f"usage: nox -s {name} --")[2].partition("usage:")[0]
-    assert picture(repo.root) == before
+    assert snapshot(repo.root) == before
 
 
-def test_a_reader_that_stops_early_sees_no_traceback(tmp_path: Path, offline: None) -> None:
-    """As `release-channels --help | head -1` does."""
+def test_a_closed_pipe_causes_no_traceback(tmp_path: Path, offline: None) -> None:
+    """As in `release-channels --help | head -1`."""
     bash = shutil.which("bash")
     assert bash
     done = subprocess.run(
@@ -107,7 +107,7 @@ def test_a_reader_that_stops_early_sees_no_traceback(tmp_path: Path, offline: No
 
 
 def test_bash_completes_the_tasks(tmp_path: Path, offline: None) -> None:
-    """The script that the program prints works in a real bash."""
+    """With the printed script in a real bash."""
     bash = shutil.which("bash")
     assert bash
     script = (
@@ -120,7 +120,7 @@ def test_bash_completes_the_tasks(tmp_path: Path, offline: None) -> None:
 
 
 def test_nox_completes_the_release_sessions(make_repo: MakeRepo) -> None:
-    """nox answers its completion with the sessions of an adopter's noxfile."""
+    """Of an adopter's noxfile."""
     repo = make_repo(adopter())
     line = "nox -s public-p"
     done = subprocess.run(

@@ -54,18 +54,18 @@ def test_no_word_is_broken_and_no_command_is_cut(make_repo: MakeRepo, screen: st
     """A line fits, or it is one that is copied whole; words and commands are those of a screen without an end."""
     repo = _project(make_repo)
     words = SCREENS[screen]
-    told = run(*words, cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"}).text
+    printed = run(*words, cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"}).text
     shown = _on_terminal(repo.root, words, columns, LOOKS[look])
     assert bool(_COLOUR.search(shown)) is ("colour" in look), shown
     plain = _SPUN.sub("", _ESCAPES.sub("", _LAST_SPUN.sub("", shown)).replace("\r\n", "\n"))
     if look == "ASCII":
         assert plain.isascii(), plain
-        told = told.replace("…", "...")
+        printed = printed.replace("…", "...")
     for line in (line.rstrip() for line in plain.splitlines()):
         assert len(line) <= columns or line.startswith(_WHOLE) or _is_one_piece(line, columns), line
     ours = " ".join(line for line in plain.splitlines() if not line.startswith("nox > "))
-    assert {*ours.split()} <= {*told.split(), *_HEADLINES}
-    for command in _COMMAND.findall(told):
+    assert {*ours.split()} <= {*printed.split(), *_HEADLINES}
+    for command in _COMMAND.findall(printed):
         assert command in plain or command not in " ".join(plain.split()), command
         assert command in plain or screen == "status", command
 
@@ -81,7 +81,7 @@ def _is_one_piece(line: str, columns: int) -> bool:
 
 
 def _project(make_repo: MakeRepo) -> Repo:
-    """A project with much to say: an older tag, no changelog entry, and a file that nobody committed."""
+    """A project with much to say: an older tag, no changelog entry, and an uncommitted file."""
     noxfile = "import nox\n\nfrom release_channels import sessions\n\nsessions.register(nox)\n"
     texts: dict[str, str | bytes] = {
         "noxfile.py": noxfile,

@@ -69,12 +69,12 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path, offline: None, tools: st
 
 
 def test_every_command_of_the_tutorial_is_what_a_screen_said() -> None:
-    """After `init` nobody has to think of a command: `status`, pushes and what stands after `next:` are enough."""
+    """After `init` every command is `status`, a push, or one that was printed after `next:`."""
     blocks = _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-    told = {line.removeprefix("next: ") for kind, text in blocks if kind == "text" for line in text.splitlines()}
+    printed = {line.removeprefix("next: ") for kind, text in blocks if kind == "text" for line in text.splitlines()}
     begun = next(number for number, (_, text) in enumerate(blocks) if text.startswith("release-channels init\n"))
     typed = [line for kind, text in blocks[begun + 1 :] if kind == "sh" for line in text.splitlines()]
-    assert {line.replace(" --quiet", "") for line in typed} <= {*told, "release-channels status"}
+    assert {line.replace(" --quiet", "") for line in typed} <= {*printed, "release-channels status"}
 
 
 _OWN = '"""Mine."""\nimport nox\nimport yaml\n\n\n@nox.session\ndef docs(session):\n    """Build the pages."""\n'

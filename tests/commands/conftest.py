@@ -1,4 +1,4 @@
-"""A release on the local index and GitHub's stand-in, for the tests of what comes after the upload."""
+"""A release on the local index and a GitHub double, for tests of what follows the upload."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.github.hubs import WRITER, Hub, open_hub
+from tests.github.hubs import WRITER, GitHubDouble, open_github
 from tests.support.releasing import CHANGELOG, release_once, sample
 from tests.support.repo import Repo
 
@@ -20,14 +20,14 @@ def released_once(tmp_path_factory: pytest.TempPathFactory, offline_environment:
 
 @pytest.fixture
 def released(released_once: Repo, tmp_path: Path, offline: None) -> Repo:
-    """The same in a checkout of its own: 1.2.0 is on the index and not announced."""
+    """Its own checkout: 1.2.0 is on the index and has no GitHub Release."""
     return released_once.copy(tmp_path / "released")
 
 
 @pytest.fixture
-def hub(released: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """GitHub over the release's remote, asked with a token that may write."""
-    with open_hub(released) as opened:
+def github(released: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubDouble]:
+    """GitHub over the release's remote, with a token that can write."""
+    with open_github(released) as opened:
         monkeypatch.setenv("GITHUB_API_URL", opened.running.api_url)
         monkeypatch.setenv("GH_TOKEN", WRITER)
         yield opened

@@ -1,4 +1,4 @@
-"""How the tests of the maintainer's tasks run them, and what they look at afterwards."""
+"""Running the maintainer's tasks in tests, and reading the state afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from release_channels.model.outcome import Outcome
 from release_channels.model.version import Channel
 from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
-from tests.github.hubs import NAME, WRITER, Hub, open_hub
+from tests.github.hubs import NAME, WRITER, GitHubDouble, open_github
 from tests.support.distributions import make_wheel
 from tests.support.repo import Repo
 
@@ -81,18 +81,18 @@ def public(repo: Repo, *words: str, steps: tuple[str, ...], env: Mapping[str, st
 @contextmanager
 def on_github(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, token: str | None = WRITER, **options: object
-) -> Iterator[Hub]:
-    """Let the repository be one on GitHub's stand-in, which the tasks find by the job's own variables."""
-    with open_hub(repo, **options) as hub:
-        monkeypatch.setenv("GITHUB_API_URL", hub.running.api_url)
+) -> Iterator[GitHubDouble]:
+    """Make the repository one on the GitHub double, which tasks find by the job's variables."""
+    with open_github(repo, **options) as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.running.api_url)
         monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
         if token:
             monkeypatch.setenv("GH_TOKEN", token)
-        yield hub
+        yield github
 
 
 def on_index(repo: Repo, *versions: str) -> None:
-    """Put releases on the local index, which the checkout keeps."""
+    """Put releases on the local index, and keep it in the checkout."""
     (repo.root / ".release-channels").mkdir(exist_ok=True)
     for version in versions:
         make_wheel(
@@ -102,7 +102,7 @@ def on_index(repo: Repo, *versions: str) -> None:
 
 
 def hook(directory: Path, name: str, script: str) -> None:
-    """Give a repository a hook."""
+    """Write a git hook."""
     path = directory / "hooks" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -110,7 +110,7 @@ def hook(directory: Path, name: str, script: str) -> None:
 
 
 def some_of(cases: Mapping[str, object], *always: str) -> list[ParameterSet]:
-    """Make parameters of a table of cases: these run always, the others with --all."""
+    """Build parameters from a table of cases: these always run, the others with --all."""
     made = []
     for name, case in cases.items():
         values = case if isinstance(case, tuple) else (case,)

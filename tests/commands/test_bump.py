@@ -1,4 +1,4 @@
-"""`bump` and `bump-dev` on real git: every place that names the version, all or none, and one commit of that."""
+"""`bump` and `bump-dev` on real git: every file with the version, all or none, in one commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.project.edit import Edit
 from tests.cli.screen import BIN, run
 from tests.commands.doing import bump, bump_dev, hook, on_github, on_index, public, some_of, tag
 from tests.conftest import MakeRepo
-from tests.github.hubs import NOBODY, WRITER
+from tests.github.hubs import RIGHTLESS, WRITER
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -30,22 +30,20 @@ LOCK = (
 EVERYWHERE = {"pyproject.toml", "CITATION.cff", "uv.lock", "CHANGELOG.md"}
 
 
-def full(**changes: object) -> Sample:
-    """A project that names its version in four files, one of them with a byte order mark and CRLF."""
+def four_files(**changes: object) -> Sample:
+    """A project with its version in four files, one of them with a byte order mark and CRLF."""
     files = {"CITATION.cff": CITATION, "uv.lock": LOCK, "CHANGELOG.md": CHANGELOG}
     return Sample(tail=COPY, files=files, **changes)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def project(make_repo: MakeRepo) -> Repo:
-    """A repository whose version stands in four files."""
-    return make_repo(full())
+    """A repository with its version in four files."""
+    return make_repo(four_files())
 
 
-def test_every_place_goes_to_the_final_and_nothing_else_changes(
-    project: Repo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Source, copy, lock entry and changelog are edited to the byte, and the diff of each is shown first."""
+def test_bump_changes_every_version_file_and_nothing_else(project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Source, copy, lock entry and changelog, after the diff of each was shown."""
     before = {name: (project.root / name).read_bytes() for name in EVERYWHERE}
     assert bump(project) == 0
     after = {name: (project.root / name).read_bytes() for name in EVERYWHERE}
@@ -62,7 +60,7 @@ def test_every_place_goes_to_the_final_and_nothing_else_changes(
 
 
 def test_the_diff_is_coloured_on_a_terminal(project: Repo) -> None:
-    """What goes is red and what comes is green, where colours are wanted."""
+    """Removed lines are red, added ones green."""
     screen = run(
         BIN / "release-channels", "bump", "--index", "local", "--dry-run", cwd=project.root,
         env={"NO_COLOR": "", "FORCE_COLOR": "1"},
@@ -71,8 +69,8 @@ def test_the_diff_is_coloured_on_a_terminal(project: Repo) -> None:
     assert '\x1b[32m+version = "1.2.0"\x1b[0m' in screen.err
 
 
-def test_commit_makes_one_commit_of_exactly_these_files(project: Repo) -> None:
-    """Staged, changed and new files of somebody's own stay as they are, uncommitted."""
+def test_commit_contains_exactly_the_version_files(project: Repo) -> None:
+    """Other staged, changed and new files stay uncommitted."""
     project.write({"README.md": "# changed\n", "src/demo_tool/data.txt": "staged\n", "new.txt": "new\n"})
     project.git("add", "src/demo_tool/data.txt")
     start = project.git("rev-parse", "HEAD")
@@ -85,10 +83,8 @@ def test_commit_makes_one_commit_of_exactly_these_files(project: Repo) -> None:
     assert (project.root / "new.txt").exists()
 
 
-def test_a_hook_that_refuses_the_commit_leaves_the_edits_and_says_so(
-    project: Repo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The hook's words are shown, HEAD stays, and both ways on are named as commands that work."""
+def test_a_commit_that_a_hook_refuses_leaves_the_edits(project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """HEAD stays; the hook's output and both next commands are shown."""
     hook(project.root / ".git", "pre-commit", "echo 'not on a Friday' >&2; exit 1")
     head = project.git("rev-parse", "HEAD")
     assert bump(project, commit=True) == 1
@@ -105,8 +101,8 @@ def test_a_hook_that_refuses_the_commit_leaves_the_edits_and_says_so(
 
 
 @pytest.mark.parametrize("staged", [False, True], ids=["changed", "staged"])
-def test_a_file_that_somebody_else_has_begun_is_not_committed(project: Repo, staged: bool) -> None:
-    """Other changes in one of the same files refuse the commit, and nothing moves."""
+def test_a_version_file_with_other_changes_is_refused(project: Repo, staged: bool) -> None:
+    """Nothing is edited or committed."""
     project.write({"CHANGELOG.md": CHANGELOG + "- And more.\n"})
     if staged:
         project.git("add", "CHANGELOG.md")
@@ -115,8 +111,7 @@ def test_a_file_that_somebody_else_has_begun_is_not_committed(project: Repo, sta
     assert project.fingerprint() == before
 
 
-def test_a_file_that_git_does_not_know_is_left_alone(make_repo: MakeRepo) -> None:
-    """A changelog and a lock file that are not committed belong to somebody else."""
+def test_untracked_changelog_and_lock_are_not_edited(make_repo: MakeRepo) -> None:
     repo = make_repo()
     repo.write({"CHANGELOG.md": CHANGELOG, "uv.lock": LOCK})
     assert bump(repo) == 0
@@ -125,8 +120,8 @@ def test_a_file_that_git_does_not_know_is_left_alone(make_repo: MakeRepo) -> Non
     assert (repo.root / "uv.lock").read_text() == LOCK
 
 
-def test_a_symbolic_link_is_not_written_through(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """What a link leads to lies outside the project, and stays."""
+def test_a_symlinked_version_file_is_refused(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Its target is outside the project."""
     outside = tmp_path / "CITATION.cff"
     outside.write_text("cff: 1\nversion: 1.2.0.dev0\n")
     repo = make_repo(Sample(tail=COPY))
@@ -138,8 +133,7 @@ def test_a_symbolic_link_is_not_written_through(make_repo: MakeRepo, tmp_path: P
     assert outside.read_text() == "cff: 1\nversion: 1.2.0.dev0\n"
 
 
-def test_a_write_that_fails_half_way_takes_the_others_back(tmp_path: Path) -> None:
-    """The first file is written and the second cannot be: both are as they were."""
+def test_a_failed_write_undoes_the_earlier_ones(tmp_path: Path) -> None:
     long = "x" * 250  # a name that leaves no room for that of a temporary file beside it
     for name in ("one.txt", long):
         (tmp_path / name).write_bytes(b"old\r\n")
@@ -149,8 +143,8 @@ def test_a_write_that_fails_half_way_takes_the_others_back(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("meanwhile", [b"mine\n", None], ids=["changed", "gone"])
-def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path, meanwhile: bytes | None) -> None:
-    """An edit is planned on what was read; anything else there stops all of them before the first."""
+def test_a_file_that_changed_after_planning_is_refused(tmp_path: Path, meanwhile: bytes | None) -> None:
+    """Before the first edit."""
     (tmp_path / "one.txt").write_bytes(b"old\n")
     if meanwhile is not None:
         (tmp_path / "two.txt").write_bytes(meanwhile)
@@ -183,7 +177,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("prepare", "options", "code", "said"), REFUSED.values(), ids=REFUSED)
-def test_a_version_that_may_not_be_written_is_refused(
+def test_a_taken_or_lower_version_is_refused(
     project: Repo,
     capsys: pytest.CaptureFixture[str],
     prepare: Callable[[Repo], None],
@@ -191,7 +185,7 @@ def test_a_version_that_may_not_be_written_is_refused(
     code: int,
     said: str,
 ) -> None:
-    """Never below what is released or tagged, here or there, and never onto what is taken; nothing moves."""
+    """Released or tagged, locally or on the remote; nothing moves."""
     prepare(project)
     head, files = project.git("rev-parse", "HEAD"), project.git("status", "--porcelain")
     assert bump(project, commit=True, **options) == code
@@ -222,7 +216,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(("version", "index", "task", "said"), NOTHING.values(), ids=NOTHING)
-def test_a_main_that_is_there_already_is_told_the_next_command(
+def test_a_bump_with_nothing_to_do_shows_the_next_command(
     make_repo: MakeRepo,
     capsys: pytest.CaptureFixture[str],
     version: str,
@@ -230,7 +224,7 @@ def test_a_main_that_is_there_already_is_told_the_next_command(
     task: Callable[[Repo], int],
     said: str,
 ) -> None:
-    """Nothing is written, nothing fails, and what comes next is named."""
+    """It succeeds and writes nothing."""
     repo = make_repo(Sample(version=version))
     on_index(repo, *index)
     before = repo.fingerprint()
@@ -245,27 +239,25 @@ def test_a_main_that_is_there_already_is_told_the_next_command(
     ("task", "options", "target"),
     [(bump, {}, "1.0.0"), (bump_dev, {}, "1.0.0.dev0"), (bump_dev, {"to": "1.1.0"}, "1.1.0.dev0")],
 )
-def test_a_pre_release_on_main_is_left_in_one_command(
+def test_a_candidate_on_main_is_bumped_in_one_command(
     make_repo: MakeRepo, task: Callable[..., int], options: dict[str, str], target: str
 ) -> None:
-    """A candidate becomes its final, or its dev line, without an edit by hand."""
+    """To its final, or to its dev line."""
     repo = make_repo(Sample(version="1.0.0rc1"))
     assert task(repo, **options) == 0
     assert f'version = "{target}"' in (repo.root / "pyproject.toml").read_text()
 
 
-def test_a_bump_that_is_not_committed_is_not_mistaken_for_main(
-    project: Repo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A second bump in the same tree says that the first is to be committed, not that main is ready for a tag."""
+def test_a_second_bump_hints_to_commit_the_first(project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not to tag main."""
     assert bump(project) == 0
     capsys.readouterr()
     assert bump(project, commit=True) == 0
     assert "commit that and merge it" in capsys.readouterr().out
 
 
-def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """There is nothing to write, and `tag --version` is named."""
+def test_a_tag_version_needs_no_bump(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is written, and the hint is `tag --version`."""
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     before = repo.fingerprint()
     assert (bump(repo, commit=True), bump_dev(repo, commit=True)) == (0, 0)
@@ -278,10 +270,10 @@ def test_a_version_in_git_tags_needs_no_bump(make_repo: MakeRepo, capsys: pytest
     assert repo.fingerprint() == before
 
 
-def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
+def test_bump_of_a_tag_version_writes_changelog_and_copies(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What `tag --version` misses is written by the very command that it names, and then it is content."""
+    """`tag --version` hints at that command, and then succeeds."""
     citation = {"CITATION.cff": "version: 1.1.0\n", "CHANGELOG.md": CHANGELOG}
     repo = make_repo(Sample(files={**citation, "pyproject.toml": vcs_pyproject() + COPY}))
     repo.tag("v1.1.0")
@@ -303,8 +295,7 @@ def test_a_version_in_git_tags_has_a_changelog_and_copies_all_the_same(
     assert tag(repo, version="1.2.0", dry_run=True) == 0
 
 
-def test_a_version_in_git_tags_goes_up(make_repo: MakeRepo) -> None:
-    """What is tagged is not written again."""
+def test_an_existing_tag_version_is_refused(make_repo: MakeRepo) -> None:
     repo = make_repo(Sample(files={"CHANGELOG.md": CHANGELOG, "pyproject.toml": vcs_pyproject()}))
     repo.tag("v1.2.0")
     before = repo.fingerprint()
@@ -313,7 +304,7 @@ def test_a_version_in_git_tags_goes_up(make_repo: MakeRepo) -> None:
 
 
 def vcs_pyproject() -> str:
-    """A project whose version hatch-vcs reads from the tags."""
+    """Build a project whose version hatch-vcs reads from the tags."""
     return (
         Sample(backend="hatchling").pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
         .replace('requires = ["hatchling"]', 'requires = ["hatchling", "hatch-vcs"]')
@@ -325,10 +316,8 @@ LATE = '\n[[tool.release-channels.version-files]]\npath = "VERSION"\npattern = "
 DRY = {"--dry": ["--dry", "bump"], "-R": ["-R", "bump"], "--dry-run": ["bump", "--dry-run"]}
 
 
-def test_a_version_whose_copy_would_stay_behind_is_not_made_final(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing moves, and the entry to paste is shown; `tag` would refuse it after the push."""
+def test_bump_refuses_an_unlisted_copy(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The entry to paste is shown; `tag` would refuse the copy after the push."""
     repo = make_repo(Sample(version="1.2.0.dev0", files={"src/demo_tool/_version.py": '__version__ = "1.2.0.dev0"\n'}))
     before = repo.fingerprint()
     assert bump(repo, commit=True) == 1
@@ -338,8 +327,8 @@ def test_a_version_whose_copy_would_stay_behind_is_not_made_final(
     assert 'path = "src/demo_tool/_version.py"' in shown
 
 
-def test_a_copy_that_was_listed_late_is_written_although_main_is_final(make_repo: MakeRepo) -> None:
-    """The version stays; the copy follows, in one commit, and a second run has nothing to do."""
+def test_a_newly_listed_copy_is_written_on_a_final(make_repo: MakeRepo) -> None:
+    """In one commit; the version stays, and a second run has nothing to do."""
     repo = make_repo(Sample(version="1.2.0", files={"VERSION": "1.1.0\n"}, tail=LATE))
     assert bump(repo, commit=True) == 0
     assert (repo.root / "VERSION").read_text() == "1.2.0\n"
@@ -350,8 +339,8 @@ def test_a_copy_that_was_listed_late_is_written_although_main_is_final(make_repo
 
 
 @pytest.mark.parametrize("words", some_of(DRY, "-R"))
-def test_a_dry_run_shows_the_plan_and_moves_nothing(project: Repo, words: list[str]) -> None:
-    """All three ways to ask for a dry run show the diff and end as planned."""
+def test_a_dry_run_of_bump_moves_nothing(project: Repo, words: list[str]) -> None:
+    """In each of three spellings; the diff is shown, and the outcome is planned."""
     before = project.fingerprint()
     screen = run(BIN / "release-channels", *words, "--commit", "--index", "local", cwd=project.root)
     assert screen.code == 0
@@ -360,15 +349,15 @@ def test_a_dry_run_shows_the_plan_and_moves_nothing(project: Repo, words: list[s
     assert project.fingerprint() == before
 
 
-def test_a_pull_request_is_opened_from_a_branch_of_its_own(
+def test_a_pull_request_is_opened_from_a_new_branch(
     project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One commit on a new branch, pushed, and the pull request towards main; main itself stays."""
+    """With one pushed commit; main stays."""
     main = project.git("rev-parse", "main")
-    with on_github(project, monkeypatch) as hub:
+    with on_github(project, monkeypatch) as github:
         assert bump(project, pull_request=True) == 0
-        (pull,) = hub.state.pulls.values()
-        asked = [line.partition("/repos/acme/demo-tool")[2] for line in hub.running.requests]
+        (pull,) = github.state.pulls.values()
+        asked = [line.partition("/repos/acme/demo-tool")[2] for line in github.running.requests]
     # A branch may be seen only a moment after its push.
     assert asked.index("/git/ref/heads/release-1.2.0 200") < asked.index("/pulls 201")
     assert (pull.head, pull.base, pull.title) == ("release-1.2.0", "main", "Release 1.2.0")
@@ -407,7 +396,7 @@ NO_PULL = {
 
 @pytest.mark.parametrize(("token", "prepare", "said", "hint"), NO_PULL.values(), ids=NO_PULL)
 @pytest.mark.parametrize("dry_run", [False, pytest.param(True, marks=pytest.mark.full)])
-def test_a_pull_request_that_cannot_be_opened_is_refused_before_anything(
+def test_an_impossible_pull_request_is_refused_first(
     project: Repo,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -417,36 +406,36 @@ def test_a_pull_request_that_cannot_be_opened_is_refused_before_anything(
     hint: str,
     dry_run: bool,
 ) -> None:
-    """What is known beforehand stops it beforehand: no branch, no edit, no commit, no push."""
+    """No branch, no edit, no commit, no push."""
     prepare(project)
-    with on_github(project, monkeypatch, token) as hub:
-        before = hub.fingerprint()
+    with on_github(project, monkeypatch, token) as github:
+        before = github.fingerprint()
         assert bump(project, pull_request=True, dry_run=dry_run) == 1
-        assert hub.fingerprint() == before
-    told = capsys.readouterr().err
-    assert said in told
-    assert hint in told
+        assert github.fingerprint() == before
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert hint in printed
 
 
-def test_without_github_there_is_no_pull_request(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """A remote that is not on GitHub is told so, and the other way is named."""
+def test_a_pull_request_requires_github(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint is to bump without one."""
     repo = make_repo(Sample(urls=""))
     before = repo.fingerprint()
     assert bump(repo, pull_request=True) == 1
     assert repo.fingerprint() == before
-    told = capsys.readouterr().err
-    assert "origin is not one" in told
-    assert "--commit" in told
+    printed = capsys.readouterr().err
+    assert "origin is not one" in printed
+    assert "--commit" in printed
 
 
-def test_a_remote_that_refuses_the_branch_is_told_with_what_is_here(
+def test_a_refused_branch_push_is_reported(
     project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The commit is on the branch here, nothing on the remote, and both are said with what to do."""
+    """The commit is on the local branch, and the hint contains the next command."""
     hook(project.remote, "pre-receive", "echo 'branches are closed'; exit 1")
-    with on_github(project, monkeypatch) as hub:
+    with on_github(project, monkeypatch) as github:
         assert bump(project, pull_request=True) == 1
-        assert not hub.state.pulls
+        assert not github.state.pulls
     assert project.git("ls-remote", "origin", "release-1.2.0") == ""
     said = " ".join(capsys.readouterr().err.split())
     assert "origin refused the branch release-1.2.0; the commit is on the branch release-1.2.0, where you are" in said
@@ -459,13 +448,13 @@ def test_a_remote_that_refuses_the_branch_is_told_with_what_is_here(
     assert project.git("status", "--porcelain") == ""
 
 
-def test_a_pull_request_that_github_refuses_is_told_with_what_was_pushed(
+def test_a_refused_pull_request_is_reported_with_its_branch(
     project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A token without the right to open one: the branch is on the remote, and that is said."""
-    with on_github(project, monkeypatch, NOBODY) as hub:
+    """The branch is on the remote."""
+    with on_github(project, monkeypatch, RIGHTLESS) as github:
         assert bump(project, pull_request=True) == 1
-        assert not hub.state.pulls
+        assert not github.state.pulls
     assert project.git("ls-remote", "origin", "release-1.2.0")
     assert "the branch release-1.2.0 is on origin, without a pull request" in capsys.readouterr().err
 
@@ -501,10 +490,10 @@ SOURCES = {
 
 
 @pytest.mark.parametrize(("sample", "path"), some_of(SOURCES, "hatch path"))
-def test_other_sources_go_all_the_way_to_the_public_build(
+def test_every_version_source_reaches_the_public_build(
     make_repo: MakeRepo, sample: Callable[[], Sample], path: str
 ) -> None:
-    """Bumped and committed where the version is written, tagged, and built with exactly that version."""
+    """Bumped, committed, tagged, and built with exactly that version."""
     repo = make_repo(sample())
     assert bump(repo, commit=True) == 0
     assert repo.git("diff", "--name-only", "HEAD^", "HEAD") == path
@@ -516,8 +505,8 @@ def test_other_sources_go_all_the_way_to_the_public_build(
 
 
 @pytest.mark.full
-def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
-    """A maturin project's version is Cargo.toml's, and its entry in Cargo.lock follows."""
+def test_a_cargo_version_is_bumped_in_cargo_toml(make_repo: MakeRepo) -> None:
+    """With its entry in Cargo.lock."""
     text = (
         '[build-system]\nrequires = ["maturin>=1"]\nbuild-backend = "maturin"\n\n'
         '[project]\nname = "demo-tool"\ndynamic = ["version"]\n'
@@ -532,10 +521,8 @@ def test_a_cargo_version_is_bumped_in_its_own_file(make_repo: MakeRepo) -> None:
     assert repo.git("status", "--porcelain") == ""
 
 
-def test_a_final_that_was_never_released_is_not_passed_over(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """main declares a final that nobody tagged: bump-dev would lose it in silence, and says what to do instead."""
+def test_bump_dev_refuses_an_unreleased_final(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be lost silently."""
     repo = make_repo(Sample(version="1.2.0"))
     before = repo.fingerprint()
     assert bump_dev(repo) == 1
@@ -544,10 +531,10 @@ def test_a_final_that_was_never_released_is_not_passed_over(
     assert bump_dev(repo, part="patch") == 0
 
 
-def test_a_changelog_that_is_a_copy_of_the_version_too_is_refused(
+def test_a_changelog_that_is_also_a_version_file_is_refused(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two edits of one file would be planned on the same text, so one of them would be lost."""
+    """One of two edits of the same text would be lost."""
     tail = COPY.replace("CITATION.cff", "CHANGELOG.md")
     changelog = f"Newest version: 1.2.0.dev0\n\n{CHANGELOG}"
     repo = make_repo(Sample(tail=tail.replace('"version: ', '"Newest version: '), files={"CHANGELOG.md": changelog}))
@@ -557,16 +544,16 @@ def test_a_changelog_that_is_a_copy_of_the_version_too_is_refused(
     assert repo.fingerprint() == before
 
 
-def test_a_file_that_a_hook_changes_on_the_way_leaves_no_branch(
+def test_a_file_changed_by_a_checkout_hook_leaves_no_branch(
     project: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The plan does not apply on the new branch: main is checked out again, without branch or pull request."""
+    """main is checked out again, without a pull request."""
     hook(project.root / ".git", "post-checkout", "echo 'by a hook' >> CITATION.cff")
     refs, head = project.git("show-ref"), project.git("rev-parse", "HEAD")
     remote = project.git("ls-remote", "origin")
-    with on_github(project, monkeypatch) as hub:
+    with on_github(project, monkeypatch) as github:
         assert bump(project, pull_request=True) == 1
-        assert hub.state.pulls == {}
+        assert github.state.pulls == {}
     assert "CITATION.cff changed while the edit was planned" in capsys.readouterr().err
     assert project.git("symbolic-ref", "--short", "HEAD") == "main"
     assert (project.git("show-ref"), project.git("rev-parse", "HEAD")) == (refs, head)

@@ -1,4 +1,4 @@
-"""Changelogs that are symbolic links: the file they lead to is read and written, the link stays."""
+"""Symlinked changelogs: the target is read and written, the link stays."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.projects import Sample
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n- Read the gauge.\n"
 
 
-def test_a_linked_changelog_is_written_where_it_is(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The link leads to the file in the commit as well, where `tag` finds the section."""
+def test_bump_writes_the_target_of_a_linked_changelog(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """`tag` finds the section in the commit."""
     repo = make_repo(Sample(files={"docs/changes.md": CHANGELOG}))
     (repo.root / "CHANGELOG.md").symlink_to("docs/changes.md")
     repo.commit("link the changelog")
@@ -28,8 +28,8 @@ def test_a_linked_changelog_is_written_where_it_is(make_repo: MakeRepo, capsys: 
     assert "docs/changes.md has a section for 1.2.0" in capsys.readouterr().err
 
 
-def test_a_heading_without_a_link_is_warned_of(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the older headings lead somewhere that no rule tells for the new one, the plan says so."""
+def test_a_new_heading_without_a_link_is_a_warning(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Older headings have links that no rule derives."""
     older = "\n## [1.1.0](https://forge.example.org/tide/gauge/milestone/7) - 2026-05-05\n\n- Old.\n"
     repo = make_repo(Sample(files={"CHANGELOG.md": CHANGELOG + older}))
     assert bump(repo, dry_run=True) == 0
@@ -37,8 +37,7 @@ def test_a_heading_without_a_link_is_warned_of(make_repo: MakeRepo, capsys: pyte
     assert "warning: CHANGELOG.md: the heading of 1.2.0 has no link" in shown
 
 
-def test_a_changelog_out_of_the_project_is_refused(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a link leads to out there is not this project's to write."""
+def test_a_changelog_outside_the_project_is_refused(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(Sample())
     (repo.root.parent / "changes.md").write_text(CHANGELOG)
     (repo.root / "CHANGELOG.md").symlink_to("../changes.md")

@@ -119,14 +119,14 @@ def test_every_command_ends_with_the_same_next_step(
     make: Callable[[MakeRepo], Repo],
     expected: str,
 ) -> None:
-    """After work, a plan or a refusal there is one line with one command, for the index in use."""
+    """One line with one command, after work, a plan or a refusal."""
     repo = make(make_repo)
     before = repo.fingerprint()
-    told: dict[str, list[str]] = {}
+    steps: dict[str, list[str]] = {}
     for name, command in COMMANDS.items():
         capsys.readouterr()
         command(repo)
         said = capsys.readouterr()
-        told[name] = NEXT.findall(said.out + said.err)
-    assert told == {name: [expected] for name in COMMANDS}
+        steps[name] = NEXT.findall(said.out + said.err)
+    assert steps == {name: [expected] for name in COMMANDS}
     assert repo.fingerprint() == before

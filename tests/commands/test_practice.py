@@ -1,4 +1,4 @@
-"""Practice pushes nothing that is real: on GitHub a tag starts the release workflow, and people read a pull request."""
+"""Practice pushes nothing to GitHub, where a tag starts the release workflow."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from tests.support.repo import Repo
 ADDRESS = f"https://github.com/{NAME}"
 
 
-def lead(repo: Repo, address: str = ADDRESS) -> None:
-    """Give the remote an address on GitHub that git takes to the bare repository, so that a push would arrive."""
+def redirect(repo: Repo, address: str = ADDRESS) -> None:
+    """Set the remote to a GitHub URL that git redirects to the bare repository."""
     repo.git("remote", "set-url", "origin", address)
     repo.git("config", f"url.{repo.remote}.insteadOf", address)
 
 
 def push_elsewhere(repo: Repo) -> None:
-    """Read from a mirror, and push to GitHub."""
+    """Fetch from a mirror, and push to GitHub."""
     repo.git("remote", "set-url", "--push", "origin", f"git@github.com:{NAME}.git")
 
 
 def shorten(repo: Repo) -> None:
-    """Write the address in the user's own short form."""
+    """Write the URL in the user's own short form."""
     repo.git("remote", "set-url", "origin", f"gh:{NAME}")
     repo.git("config", "url.git@github.com:.insteadOf", "gh:")
 
 
 ON_GITHUB = {
-    "its address": (lead, ""),
+    "its address": (redirect, ""),
     "its address for pushing": (push_elsewhere, ""),
     "a short form": (shorten, ""),
-    "an alias of ssh": (partial(lead, address=f"work:{NAME}"), f'repository = "{NAME}"\n'),
+    "an alias of ssh": (partial(redirect, address=f"work:{NAME}"), f'repository = "{NAME}"\n'),
 }
 
 
 @pytest.mark.parametrize(("make", "settings"), some_of(ON_GITHUB, "its address", "its address for pushing"))
-def test_no_tag_is_pushed_to_github_for_practice(
+def test_practice_pushes_no_tag_to_github(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], make: Callable[[Repo], None], settings: str
 ) -> None:
-    """However the remote is named; the refusal names what practises the whole release, and a dry run says the same."""
+    """Also in a dry run; the hint contains the command that practises a whole release."""
     repo = make_repo(final(settings=settings))
     make(repo)
     before = repo.fingerprint()
     assert [tag(repo, dry_run=dry_run) for dry_run in (False, True)] == [1, 1]
     assert repo.fingerprint() == before
-    told = capsys.readouterr().err
-    assert "the local index is for practice, and the tag v1.2.0 would be real: origin is on GitHub" in told
-    assert "nox -s rehearse" in told
+    printed = capsys.readouterr().err
+    assert "the local index is for practice, and the tag v1.2.0 would be real: origin is on GitHub" in printed
+    assert "nox -s rehearse" in printed
 
 
-def test_no_pull_request_is_opened_for_practice(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither by bump nor by bump-dev; without --pull-request they write their files as ever."""
+def test_practice_opens_no_pull_request(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --pull-request, bump and bump-dev write their files."""
     repo = make_repo(Sample())
-    lead(repo)
+    redirect(repo)
     before = repo.fingerprint()
     assert bump(repo, pull_request=True) == 1
     assert bump_dev(repo, to="1.4", pull_request=True) == 1
@@ -69,10 +69,10 @@ def test_no_pull_request_is_opened_for_practice(make_repo: MakeRepo, capsys: pyt
     assert bump(repo) == 0
 
 
-def test_a_rehearsal_tags_its_own_github(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where GitHub's API is on this machine, an address on GitHub leads nowhere else."""
+def test_a_rehearsal_pushes_its_tag(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub's API is on this machine then."""
     repo = make_repo(final(settings='public-proof = "warn"\n'))
-    lead(repo)
+    redirect(repo)
     with on_github(repo, monkeypatch):
         assert tag(repo) == 0
     assert "refs/tags/v1.2.0" in repo.git("ls-remote", "origin")

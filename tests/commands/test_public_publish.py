@@ -1,4 +1,4 @@
-"""`public-publish` end to end: one right tag is published, and every wrong one is refused by its own rule."""
+"""`public-publish` end to end: a correct tag is published, and each rule refuses its own violation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PUBLISH = ("public-publish",)
 
 
 def released(make_repo: MakeRepo, version: str = "1.2.3", tag: str = "v1.2.3", **sample: object) -> Repo:
-    """A project whose main declares a version, with a tag on it, both pushed."""
+    """Create a project whose main declares a version, with its tag, both pushed."""
     repo = make_repo(Sample(version=version, **sample))  # type: ignore[arg-type]
     repo.tag(tag)
     repo.git("push", "--quiet", "origin", tag)
@@ -32,7 +32,7 @@ def released(make_repo: MakeRepo, version: str = "1.2.3", tag: str = "v1.2.3", *
 
 
 def refused(repo: Repo, *words: str, env: dict[str, str] | None = None, steps: tuple[str, ...] = PUBLISH) -> Outcome:
-    """Run the session, which must refuse and move nothing."""
+    """Run the session, and assert that it is refused and moves nothing."""
     before = repo.fingerprint()
     outcome = public(repo, *words, steps=steps, env=env)
     assert outcome.result is Result.REFUSED, outcome.line
@@ -63,33 +63,33 @@ WRONG = {
 
 @pytest.mark.parametrize(("version", "tag", "said"), WRONG.values(), ids=WRONG)
 def test_each_wrong_tag_is_refused_by_its_own_rule(make_repo: MakeRepo, version: str, tag: str, said: str) -> None:
-    """Everything but that one thing is right, so that one rule alone speaks, and it has advice."""
+    """The message is that rule's alone, with a hint."""
     repo = released(make_repo, version, tag)
     outcome = refused(repo, env={"GITHUB_ACTIONS": "true", "GITHUB_REF": f"refs/tags/{tag}"})
     assert outcome.message == f"not a version to release: {said}"
     assert outcome.hint
 
 
-def test_a_tag_that_is_given_by_hand_is_held_to_the_same_rules(make_repo: MakeRepo) -> None:
-    """--tag instead of the event: wrong is wrong, down to the newline."""
+def test_a_tag_option_is_checked_like_an_events_tag(make_repo: MakeRepo) -> None:
+    """Down to a newline."""
     repo = released(make_repo, "1.2.3", "vv1.2.3")
     assert "the tag vv1.2.3 has 1.2.3 in another spelling" in refused(repo, "--tag", "vv1.2.3").message
     assert "characters that a release tag must not have" in refused(repo, "--tag", "v1.2.3\n").message
 
 
-UNGIT = {"newline": "v1.2.3\n", "second line": "v1.2.3\nv9", "blank": " v1.2.3", "empty": "", "dashes": "--tag"}
+MALFORMED = {"newline": "v1.2.3\n", "second line": "v1.2.3\nv9", "blank": " v1.2.3", "empty": "", "dashes": "--tag"}
 
 
-@pytest.mark.parametrize("tag", some_of(UNGIT, "newline", "empty"))
-def test_an_event_with_a_tag_that_git_could_not_hold_is_refused(make_repo: MakeRepo, tag: str) -> None:
-    """The name is compared to the byte: nothing is stripped, split or handed to a shell."""
+@pytest.mark.parametrize("tag", some_of(MALFORMED, "newline", "empty"))
+def test_an_events_malformed_tag_is_refused(make_repo: MakeRepo, tag: str) -> None:
+    """Names are compared unchanged, without a shell."""
     repo = released(make_repo)
     outcome = refused(repo, env={"GITHUB_ACTIONS": "true", "GITHUB_REF": f"refs/tags/{tag}"})
     assert outcome.message.startswith("not a version to release: the tag ")
 
 
 def test_a_tag_on_a_side_branch_is_refused(make_repo: MakeRepo) -> None:
-    """The version is right and the tag is right, and main does not contain the commit."""
+    """Although version and tag agree."""
     repo = released(make_repo, tag="other")
     repo.git("switch", "--quiet", "--create", "side")
     repo.commit("aside")
@@ -100,8 +100,8 @@ def test_a_tag_on_a_side_branch_is_refused(make_repo: MakeRepo) -> None:
     assert said.endswith(" is not contained in origin/main")
 
 
-def released_from_elsewhere(make_repo: MakeRepo, settings: str = 'main-branch = "evil"\n') -> Repo:
-    """A commit of a branch that is not main, whose own settings say where it has to be contained, tagged and pushed."""
+def released_from_branch(make_repo: MakeRepo, settings: str = 'main-branch = "evil"\n') -> Repo:
+    """Tag a commit of a side branch whose own settings declare that branch as main."""
     repo = released(make_repo, tag="other")
     repo.git("switch", "--quiet", "--create", "evil")
     repo.commit("mine", {"pyproject.toml": Sample(version="1.2.3", settings=settings).pyproject()})
@@ -111,11 +111,11 @@ def released_from_elsewhere(make_repo: MakeRepo, settings: str = 'main-branch = 
 
 
 @pytest.mark.parametrize("session", [True, False], ids=["public", "tag"])
-def test_a_commit_does_not_choose_the_branch_that_has_to_contain_it(
+def test_a_commits_own_main_branch_setting_is_not_used(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], session: bool
 ) -> None:
-    """Its settings name its own branch, which contains it; those of the default branch count, and say another."""
-    repo = released_from_elsewhere(make_repo)
+    """The default branch's settings are."""
+    repo = released_from_branch(make_repo)
     if session:
         said = refused(repo, "--tag", "v1.2.3").message
     else:
@@ -129,9 +129,9 @@ def test_a_commit_does_not_choose_the_branch_that_has_to_contain_it(
 
 
 @pytest.mark.full
-def test_a_commit_does_not_choose_its_remote(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """A fork among the remotes would say whatever the commit says: `origin` is asked all the same."""
-    repo = released_from_elsewhere(make_repo, 'remote = "fork"\n')
+def test_a_commits_own_remote_setting_is_not_used(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """`origin` is, although a fork is among the remotes."""
+    repo = released_from_branch(make_repo, 'remote = "fork"\n')
     fork = tmp_path / "fork.git"
     subprocess.run(["git", "init", "--quiet", "--bare", str(fork)], check=True)
     repo.git("remote", "add", "fork", str(fork))
@@ -141,7 +141,6 @@ def test_a_commit_does_not_choose_its_remote(make_repo: MakeRepo, tmp_path: Path
 
 @pytest.mark.full
 def test_a_remote_without_a_default_branch_is_refused(make_repo: MakeRepo) -> None:
-    """Where nobody says which branch counts, the commit's own word does not stand in for it."""
     repo = released(make_repo)
     subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/none"], cwd=repo.remote, check=True)
     outcome = refused(repo)
@@ -149,8 +148,8 @@ def test_a_remote_without_a_default_branch_is_refused(make_repo: MakeRepo) -> No
     assert "git symbolic-ref HEAD" in outcome.hint
 
 
-def test_a_lightweight_tag_is_refused_where_annotated_ones_are_asked_for(make_repo: MakeRepo) -> None:
-    """Only with annotated-tags; the remote's tag counts, whatever the one here is like."""
+def test_a_lightweight_tag_is_refused_with_annotated_tags(make_repo: MakeRepo) -> None:
+    """The remote's tag counts, not the local one."""
     repo = make_repo(Sample(version="1.2.3", settings="annotated-tags = true\n"))
     repo.git("push", "--quiet", "origin", "HEAD:refs/tags/v1.2.3")
     repo.tag("v1.2.3")
@@ -158,23 +157,21 @@ def test_a_lightweight_tag_is_refused_where_annotated_ones_are_asked_for(make_re
 
 
 def test_a_commit_without_a_tag_is_refused(make_repo: MakeRepo) -> None:
-    """From HEAD, the tag that its version would have is looked for; none is refused, with the command that makes it."""
+    """The hint contains the command that creates the tag."""
     repo = make_repo(Sample(version="1.2.3"))
     outcome = refused(repo)
     assert "no release tag is on commit" in outcome.message
     assert "release-channels tag" in outcome.hint
 
 
-def test_a_tag_that_is_here_alone_is_refused(make_repo: MakeRepo) -> None:
-    """The remote's word counts: what was never pushed releases nothing."""
+def test_an_unpushed_tag_is_refused(make_repo: MakeRepo) -> None:
     repo = make_repo(Sample(version="1.2.3"))
     repo.tag("v1.2.3")
     assert "there is no tag v1.2.3" in refused(repo).message
 
 
 @pytest.mark.parametrize("moved", [True, False], ids=["moved", "deleted"])
-def test_a_tag_that_moves_between_build_and_publish_is_refused(make_repo: MakeRepo, moved: bool) -> None:
-    """Built in one job, published in another: the tag is read again in between."""
+def test_a_tag_moved_between_build_and_publish_is_refused(make_repo: MakeRepo, moved: bool) -> None:
     repo = make_repo(Sample(version="1.2.3"))
     first = repo.git("rev-parse", "HEAD")
     repo.commit("the release")
@@ -187,10 +184,8 @@ def test_a_tag_that_moves_between_build_and_publish_is_refused(make_repo: MakeRe
 
 
 @pytest.mark.parametrize("moved", [True, False], ids=["moved", "deleted"])
-def test_a_tag_that_moves_in_the_same_run_is_refused_right_before_the_upload(
-    make_repo: MakeRepo, tmp_path: Path, moved: bool
-) -> None:
-    """The tag was right when the run began; while files were built somebody touched it, and nothing is uploaded."""
+def test_a_tag_moved_during_the_run_is_refused_before_upload(make_repo: MakeRepo, tmp_path: Path, moved: bool) -> None:
+    """Nothing is uploaded."""
     remote = tmp_path / "repo-0/remote.git"
     change = "'update-ref', 'refs/tags/v1.2.0', 'main~1'" if moved else "'update-ref', '-d', 'refs/tags/v1.2.0'"
     body = (
@@ -207,8 +202,8 @@ def test_a_tag_that_moves_in_the_same_run_is_refused_right_before_the_upload(
     assert not list((repo.root / ".release-channels").glob("index/*.whl"))
 
 
-def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Nothing to upload is not a reason to go on with a tag that is gone: the GitHub Release comes next."""
+def test_the_tag_is_read_again_also_without_an_upload(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """The GitHub Release comes next."""
     remote, gone = tmp_path / "repo-0/remote.git", tmp_path / "gone"
     body = (
         f"def during(kind):\n    import subprocess\n    if Path({str(gone)!r}).exists():\n"
@@ -226,8 +221,8 @@ def test_a_tag_is_looked_at_again_where_every_file_is_there(make_repo: MakeRepo,
     assert "the tag v1.2.0 is gone" in outcome.message
 
 
-def test_build_and_check_of_a_tagged_final_are_of_that_release(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """Without --tag they take the tag of the final that the commit declares; with a number they mean a preview."""
+def test_build_and_check_use_the_tag_of_a_final(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Without --tag; with a run number they build a preview."""
     repo = released(make_repo)
     for step in ("build", "check"):
         outcome = run_session(repo, steps=(step,))
@@ -238,13 +233,13 @@ def test_build_and_check_of_a_tagged_final_are_of_that_release(make_repo: MakeRe
 
 
 def checkout(repo: Repo, target: Path, *words: str) -> Repo:
-    """Check out as a job does."""
+    """Clone as a job does."""
     subprocess.run(["git", "clone", "--quiet", *words, f"file://{repo.remote}", str(target)], check=True)
     return Repo(target, repo.remote)
 
 
 def test_a_depth_1_checkout_is_enough(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """main is fetched as it is now, two commits further on, though history is cut off at the tag."""
+    """main is fetched, two commits further on."""
     repo = released(make_repo)
     for number in (1, 2):
         repo.commit(f"later {number}")
@@ -255,7 +250,7 @@ def test_a_depth_1_checkout_is_enough(make_repo: MakeRepo, tmp_path: Path) -> No
 
 
 def test_a_depth_1_checkout_of_a_side_branch_is_refused(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Cut-off history is not an excuse: what cannot be shown to be on main is not released."""
+    """Its relation to main is unknown."""
     repo = released(make_repo, tag="other")
     repo.git("switch", "--quiet", "--create", "side")
     repo.commit("aside")
@@ -265,8 +260,8 @@ def test_a_depth_1_checkout_of_a_side_branch_is_refused(make_repo: MakeRepo, tmp
     assert "is not contained in origin/main" in refused(job, "--tag", "v1.2.3").message
 
 
-def test_without_a_remote_the_tag_here_counts(make_repo: MakeRepo) -> None:
-    """Practice on a laptop needs no remote: the local tag and the local index do."""
+def test_without_a_remote_the_local_tag_counts(make_repo: MakeRepo) -> None:
+    """For practice."""
     repo = make_repo(Sample(version="1.2.3"))
     repo.git("remote", "remove", "origin")
     assert "no release tag is on commit" in refused(repo).message
@@ -275,12 +270,12 @@ def test_without_a_remote_the_tag_here_counts(make_repo: MakeRepo) -> None:
 
 
 def unreadable(repo: Repo) -> None:
-    """Let the job keep no credentials: git gets no answer from the remote, and only the API can be asked."""
+    """Make git get no answer from the remote, as in a job without stored credentials."""
     repo.git("remote", "set-url", "origin", str(repo.remote.with_name("private.git")))
 
 
-def test_where_git_gets_no_answer_the_api_is_asked(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A private repository's job without credentials: tag and place on main come from GitHub."""
+def test_the_api_is_used_where_git_gets_no_answer(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the tag and its relation to main."""
     repo = released(make_repo, settings="annotated-tags = true\n")
     repo.commit("later")
     repo.git("push", "--quiet", "origin", "main")
@@ -290,9 +285,9 @@ def test_where_git_gets_no_answer_the_api_is_asked(make_repo: MakeRepo, monkeypa
         assert public(repo, "--tag", "v1.2.3", steps=RELEASE).result is Result.PUBLISHED
 
 
-def test_the_api_tells_the_default_branchs_settings_too(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job without credentials for git believes the commit no more than one with them."""
-    repo = released_from_elsewhere(make_repo)
+def test_the_api_returns_the_default_branchs_settings(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit's own are not used."""
+    repo = released_from_branch(make_repo)
     unreadable(repo)
     with on_github(repo, monkeypatch, READER, private=True):
         said = refused(repo, "--tag", "v1.2.3").message
@@ -309,10 +304,10 @@ PRIVATE = {
 
 
 @pytest.mark.parametrize(("token", "branch", "kind", "said"), PRIVATE.values(), ids=PRIVATE)
-def test_the_api_refuses_what_git_would_have_refused(
+def test_the_rules_hold_through_the_api(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, token: str | None, branch: str, kind: str, said: str
 ) -> None:
-    """Asking elsewhere makes no rule weaker, and no answer at all is not a yes."""
+    """A missing answer is a refusal."""
     repo = make_repo(Sample(version="1.2.3", settings="annotated-tags = true\n"))
     if branch == "side":
         repo.git("switch", "--quiet", "--create", "side")
@@ -327,15 +322,15 @@ def test_the_api_refuses_what_git_would_have_refused(
         assert said in refused(repo).message
 
 
-def test_without_git_and_without_github_it_is_refused(make_repo: MakeRepo) -> None:
-    """Where nobody can be asked nothing is released."""
+def test_an_unverifiable_tag_is_refused(make_repo: MakeRepo) -> None:
+    """Neither git nor GitHub answers."""
     repo = released(make_repo)
     unreadable(repo)
     assert "the tags of origin cannot be read" in refused(repo).message
 
 
-def test_the_public_build_is_what_uv_builds_by_hand(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Byte for byte: a clone of the tag, the commit's time, and `uv build`."""
+def test_the_public_build_equals_uv_build_by_hand(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Byte for byte, from a clone of the tag at the commit's time."""
     repo = released(make_repo, backend="hatchling")
     assert public(repo, steps=("build",)).result is Result.DONE
     by_hand = checkout(repo, tmp_path / "by-hand", "--branch", "v1.2.3")
@@ -345,14 +340,14 @@ def test_the_public_build_is_what_uv_builds_by_hand(make_repo: MakeRepo, tmp_pat
 
 
 def digests(repo: Repo) -> dict[str, str]:
-    """The distributions that were built, by name."""
+    """Return the digests of the built distributions, by name."""
     built = {path.name: path.read_bytes() for path in (repo.root / "dist").glob("demo*")}
     assert len(built) == 2
     return {name: hashlib.sha256(content).hexdigest() for name, content in built.items()}
 
 
-def test_the_session_is_red_for_a_wrong_tag(make_repo: MakeRepo) -> None:
-    """The real program, started by the event of a wrong tag: exit code 1, and nothing moves."""
+def test_the_session_fails_for_a_wrong_tag(make_repo: MakeRepo) -> None:
+    """As a real program; exit code 1, and nothing moves."""
     repo = make_repo(adopter(version="1.2.3"))
     repo.tag("v1.2")
     repo.git("push", "--quiet", "origin", "v1.2")
@@ -361,7 +356,7 @@ def test_the_session_is_red_for_a_wrong_tag(make_repo: MakeRepo) -> None:
     env = {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/tags/v1.2"}
     screen = nox(repo.root, "-s", "public-publish", env=env)
     assert screen.code == 1
-    screen.sentence("refused: not a version to release: the tag v1.2 is for 1.2, but the commit declares 1.2.3")
+    screen.shows("refused: not a version to release: the tag v1.2 is for 1.2, but the commit declares 1.2.3")
     assert {
         name: value for name, value in repo.fingerprint().items() if not name.startswith((".nox", "__pyc"))
     } == before

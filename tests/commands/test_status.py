@@ -1,4 +1,4 @@
-"""Where a project stands, end to end: each state names the command that leads to the next one."""
+"""`status` end to end: each state has the command that leads to the next one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from release_channels.rehearsal.github.http import broken
 from release_channels.rehearsal.github.state import StoredRelease
 from tests.commands.doing import bump, bump_dev, run_task, tag
 from tests.conftest import MakeRepo, RunSession
-from tests.github.hubs import READER, Hub
+from tests.github.hubs import READER, GitHubDouble
 from tests.support.projects import Sample
 from tests.support.releasing import CHANGELOG, TAG, index_of, public_steps, put_on_index, sample, tagged
 from tests.support.repo import Repo
@@ -37,7 +37,7 @@ WHEEL, SDIST = "demo_tool-1.2.0-py3-none-any.whl", "demo_tool-1.2.0.tar.gz"
 
 
 def look(repo: Repo, now: datetime | None = None, index: str = "local") -> StatusReport:
-    """Read the status as the task does, and prove that reading moves nothing."""
+    """Read the status as the task does, and assert that nothing moves."""
     before = repo.fingerprint()
     with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as context:
         seen = read_status(context, now)
@@ -46,10 +46,10 @@ def look(repo: Repo, now: datetime | None = None, index: str = "local") -> Statu
 
 
 def rows(seen: StatusReport) -> dict[str, str]:
-    told: dict[str, str] = {}
+    cells: dict[str, str] = {}
     for name, value in seen.rows():
-        told[name] = f"{told[name]}\n{value}" if name in told else value
-    return told
+        cells[name] = f"{cells[name]}\n{value}" if name in cells else value
+    return cells
 
 
 def push(repo: Repo) -> None:
@@ -68,53 +68,53 @@ def run_preview(repo: Repo) -> Result:
     return pipeline.run_pipeline("preview", steps, words, root=repo.root, env=dict(os.environ)).result
 
 
-def test_every_station_names_the_next_command(make_repo: MakeRepo) -> None:
-    """From an open dev line through a half-finished release back to one, following what status says."""
+def test_every_stage_of_a_release_has_its_next_command(make_repo: MakeRepo) -> None:
+    """From an open dev line to the next one, by following status."""
     repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
     met: list[tuple[bool, str]] = []
 
-    def station() -> str:
+    def next_command() -> str:
         following = look(repo).next
         met.append((following.converged, following.command))
         return following.command
 
-    assert station() == "nox -s preview"
+    assert next_command() == "nox -s preview"
     preview(repo)
-    assert station() == "release-channels bump --index local"
+    assert next_command() == "release-channels bump --index local"
     bump(repo)
-    assert station() == "git commit --message 'Release 1.2.0' -- CHANGELOG.md pyproject.toml"
+    assert next_command() == "git commit --message 'Release 1.2.0' -- CHANGELOG.md pyproject.toml"
     assert rows(look(repo))["here"] == "the working tree declares 1.2.0, uncommitted"
     repo.git("commit", "--quiet", "--all", "--message", "Release 1.2.0")
-    assert station() == "git push origin main"
+    assert next_command() == "git push origin main"
     assert rows(look(repo))["here"].endswith(" contains 1.2.0, which is not on origin/main")
     repo.git("switch", "--quiet", "--create", "release-1.2.0")
-    assert station() == "merge the branch release-1.2.0"
+    assert next_command() == "merge the branch release-1.2.0"
     repo.git("switch", "--quiet", "main")
     push(repo)
-    assert station() == "release-channels tag --index local"
+    assert next_command() == "release-channels tag --index local"
     tag(repo)
-    assert station() == f"release-channels resume {TAG} --index local"
+    assert next_command() == f"release-channels resume {TAG} --index local"
     assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
     (index_of(repo) / SDIST).unlink()
-    assert station() == f"release-channels resume {TAG} --index local"
+    assert next_command() == f"release-channels resume {TAG} --index local"
     assert public_steps(repo, "public-publish").result is Result.PUBLISHED
-    assert station() == "release-channels bump-dev --index local"
+    assert next_command() == "release-channels bump-dev --index local"
     repo.commit("a later commit")
     push(repo)
-    assert station() == "release-channels bump-dev --index local"
+    assert next_command() == "release-channels bump-dev --index local"
     bump_dev(repo, commit=True)
     push(repo)
-    assert station() == "nox -s preview"
+    assert next_command() == "nox -s preview"
     preview(repo)
-    assert station() == "release-channels bump --index local"
+    assert next_command() == "release-channels bump --index local"
     assert [converged for converged, _ in met] == [
         command == "release-channels bump --index local" for _, command in met
     ]
 
 
 @pytest.mark.parametrize(("there", "line"), [("1.3.0", "1.3.1"), ("2.0.0rc1", "2.0.1")])
-def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo, there: str, line: str) -> None:
-    """Where the index has gone past main's dev line, be it with a candidate, bump-dev goes past the index."""
+def test_a_dev_line_below_the_index_is_reopened(make_repo: MakeRepo, there: str, line: str) -> None:
+    """bump-dev goes above the index, also above a candidate."""
     repo = make_repo(sample("1.2.0.dev0"))
     put_on_index(repo, there)
     seen = look(repo)
@@ -126,8 +126,8 @@ def test_a_dev_line_behind_the_index_is_reopened(make_repo: MakeRepo, there: str
     assert look(repo).next.command == "nox -s preview"
 
 
-def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
-    """Whatever is checked out, main is the remote's main as it is now."""
+def test_main_is_read_from_the_remote(make_repo: MakeRepo) -> None:
+    """Whatever is checked out."""
     repo = make_repo(sample("1.2.0.dev0"))
     tip = repo.commit("Release", sample("1.2.0").tree())
     push(repo)
@@ -140,8 +140,8 @@ def test_main_is_read_on_the_remote(make_repo: MakeRepo) -> None:
     )
 
 
-def test_without_a_remote_head_stands_for_main(make_repo: MakeRepo) -> None:
-    """No remote is not an error: what could not be seen is said."""
+def test_without_a_remote_head_is_used_as_main(make_repo: MakeRepo) -> None:
+    """With a note, not an error."""
     repo = make_repo(sample("1.2.0.dev0"))
     repo.git("remote", "remove", "origin")
     seen = look(repo)
@@ -149,8 +149,8 @@ def test_without_a_remote_head_stands_for_main(make_repo: MakeRepo) -> None:
     assert "origin/main: there is no remote origin, so HEAD is used instead" in seen.unseen
 
 
-def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
-    """A remote that does not answer leaves this clone's own view, which is said."""
+def test_an_unreachable_remote_is_reported(make_repo: MakeRepo) -> None:
+    """The clone's own refs are used."""
     repo = tagged(make_repo(sample("1.2.0")))
     hidden = repo.remote.rename(repo.remote.with_name("away.git"))
     with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as context:
@@ -160,19 +160,19 @@ def test_a_remote_that_is_gone_is_said(make_repo: MakeRepo) -> None:
     assert seen.tag == TAG
 
 
-def whole(released: Repo, run_session: RunSession) -> None:
+def complete(released: Repo, run_session: RunSession) -> None:
     assert (
         run_session(released, "--offline", steps=("github-release",), channel=Channel.PUBLIC).result is Result.PUBLISHED
     )
 
 
-def test_a_draft_is_a_release_in_flight(released: Repo, hub: Hub) -> None:
-    """All files are out and the GitHub Release is a draft, or missing: it is to be resumed."""
+def test_a_draft_is_an_unfinished_release(released: Repo, github: GitHubDouble) -> None:
+    """And so is a missing GitHub Release; the next command is resume."""
     missing = look(released)
     assert (missing.unfinished, missing.next.command) == (
         "it has no GitHub Release", f"release-channels resume {TAG} --index local",
     )  # fmt: skip
-    state = hub.state
+    state = github.state
     made = StoredRelease(state.new_id(), TAG, TAG, "", "main", True, False, state.clock())
     state.releases[made.id] = made
     seen = look(released)
@@ -182,55 +182,56 @@ def test_a_draft_is_a_release_in_flight(released: Repo, hub: Hub) -> None:
     assert rows(seen)["github"].startswith("a draft with 0 files: ")
 
 
-def test_a_whole_release_leaves_the_next_dev_line(released: Repo, hub: Hub, run_session: RunSession) -> None:
-    """Once the GitHub Release is out, what remains is bump-dev."""
-    whole(released, run_session)
+def test_a_complete_release_is_followed_by_bump_dev(
+    released: Repo, github: GitHubDouble, run_session: RunSession
+) -> None:
+    complete(released, run_session)
     seen = look(released)
     assert (seen.unfinished, seen.next.command) == ("", "release-channels bump-dev --index local")
     assert rows(seen)["github"].startswith("published with 3 files: ")
 
 
-def test_a_release_in_flight_shows_files_hashes_and_the_last_day(released: Repo, hub: Hub) -> None:
-    """Each file stands there with its digest, and until when the index takes the rest."""
+def test_an_unfinished_release_shows_files_and_last_day(released: Repo, github: GitHubDouble) -> None:
+    """With digests; the last day is that of the index."""
     (index_of(released) / SDIST).unlink()
     began = datetime(2026, 3, 1, 12, tzinfo=UTC)
     os.utime(index_of(released) / WHEEL, (began.timestamp(),) * 2)
     seen = look(released, began + timedelta(days=2))
-    told = rows(seen)
-    assert told["in flight"] == (
+    shown = rows(seen)
+    assert shown["in flight"] == (
         "1.2.0: its sdist is not on the index; the index accepts its files until 2026-03-15 12:00 UTC"
     )
-    assert told[""].startswith(f"{WHEEL}, sha256 ")
-    assert told["public"].startswith("1.2.0, 2 days ago, commit ")
+    assert shown[""].startswith(f"{WHEEL}, sha256 ")
+    assert shown["public"].startswith("1.2.0, 2 days ago, commit ")
 
     late = look(released, began + timedelta(days=15))
     assert (late.unfinished, late.next.command) == ("", "release-channels bump-dev --index local")
     assert "1.2.0 is incomplete" in rows(late)["spent"]
 
 
-def test_while_the_release_workflow_is_at_work_it_is_watched(released: Repo, hub: Hub) -> None:
-    """Nobody is told to resume what the workflow is about to finish."""
+def test_a_running_release_workflow_is_not_resumed(released: Repo, github: GitHubDouble) -> None:
+    """The next command watches it."""
     (index_of(released) / SDIST).unlink()
     sha = released.git("rev-parse", "HEAD")
-    run = hub.state.add_run("public-release.yml", sha, status="in_progress", branch=TAG)
+    run = github.state.add_run("public-release.yml", sha, status="in_progress", branch=TAG)
     seen = look(released)
     assert seen.next.command == f"release-channels tag --commit {TAG} --watch --index local"
     assert "public-release.yml is in progress" in seen.next.why
-    hub.state.set_run(run, "completed", "failure")
+    github.state.set_run(run, "completed", "failure")
     seen = look(released)
     assert seen.next.command == f"release-channels resume {TAG} --index local"
     assert "public-release.yml ended with failure" in seen.next.why
 
 
-def test_a_red_gate_is_not_a_failed_publish(released: Repo, hub: Hub) -> None:
-    """Gate and publisher share an environment: each row names its workflow and what that does."""
-    sha, state = released.git("rev-parse", "HEAD"), hub.state
+def test_a_failed_gate_is_not_a_failed_publish(released: Repo, github: GitHubDouble) -> None:
+    """They share an environment: each row contains its workflow."""
+    sha, state = released.git("rev-parse", "HEAD"), github.state
     publisher = state.add_run("internal-preview-release.yml", sha)
     gate = state.add_run("integration-eval.yml", sha, conclusion="failure")
     state.add_deployment("pypi-internal-preview", sha, "in_progress", "success", run_id=publisher)
     state.add_deployment("pypi-internal-preview", sha, "in_progress", "failure", run_id=gate)
-    told = rows(look(released))["deployed"].splitlines()
-    assert told == [
+    shown = rows(look(released))["deployed"].splitlines()
+    assert shown == [
         "pypi-internal-preview: integration-eval.yml (the gate, which publishes nothing) "
         f"failed for {sha[:12]}, just now",
         f"pypi-internal-preview: internal-preview-release.yml (the publisher) succeeded for {sha[:12]}, just now",
@@ -238,27 +239,27 @@ def test_a_red_gate_is_not_a_failed_publish(released: Repo, hub: Hub) -> None:
 
 
 @pytest.mark.parametrize("token", [None, READER], ids=["none", "read only"])
-def test_it_works_with_less_than_a_writers_token(
-    released: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch, token: str | None
+def test_status_works_with_a_reading_token_or_none(
+    released: Repo, github: GitHubDouble, monkeypatch: pytest.MonkeyPatch, token: str | None
 ) -> None:
-    """What needs no right is shown, and without a token it is said that drafts are not seen."""
+    """Without a token it reports that drafts are invisible."""
     monkeypatch.setenv("GH_TOKEN", token or "")
     seen = look(released)
     assert rows(seen)["github"] == "no visible GitHub Release"
     assert any("drafts" in what for what in seen.unseen) is (token is None)
 
 
-def test_a_silent_github_is_asked_once(released: Repo, hub: Hub) -> None:
-    """GitHub that does not answer is said once and not waited for again and again; the index alone decides then."""
-    hub.state.faults.append(lambda *_: broken())
+def test_a_failing_github_is_queried_once(released: Repo, github: GitHubDouble) -> None:
+    """The index alone decides then."""
+    github.state.faults.append(lambda *_: broken())
     seen = look(released)
     assert [what for what in seen.unseen if "failed with 502" in what] == list(seen.unseen)
     assert len(seen.unseen) == 1
     assert seen.next.command == "release-channels bump-dev --index local"
 
 
-def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
-    """A release that was withdrawn is not resumed, and its row says so."""
+def test_a_yanked_release_is_not_to_be_resumed(released: Repo, github: GitHubDouble) -> None:
+    """Its row contains that."""
     for name in (WHEEL, SDIST):
         (index_of(released) / f"{name}.yanked").write_text("broken")
     seen = look(released)
@@ -266,8 +267,8 @@ def test_a_yanked_release_is_done_with(released: Repo, hub: Hub) -> None:
     assert rows(seen)["public"].endswith(", yanked")
 
 
-def test_a_tag_that_is_older_than_the_workflows_lacks_nothing(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """It was never meant to be published by them; a tag with the workflow is a release that was cut short."""
+def test_a_tag_without_the_workflow_is_not_unfinished(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """A tag with the release workflow is."""
     with serve(tmp_path / "index", project="demo-tool") as index:
         own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
         repo = make_repo(Sample(version="1.2.0", tail=own))
@@ -296,8 +297,8 @@ ERRORS = [KeyboardInterrupt(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), Refu
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_what_goes_wrong_while_the_next_step_is_read_changes_nothing(error: BaseException) -> None:
-    """The run is over: Ctrl-C and bugs leave the line out, and what was published or pushed is reported."""
+def test_an_error_while_reading_the_next_step_is_ignored(error: BaseException) -> None:
+    """Also Ctrl-C and bugs: what was published or pushed is reported."""
 
     def fail(_revision: str) -> None:
         raise error
@@ -309,29 +310,29 @@ def test_what_goes_wrong_while_the_next_step_is_read_changes_nothing(error: Base
     assert command == ""
 
 
-def test_the_next_step_of_no_project_is_left_out(tmp_path: Path) -> None:
+def test_no_next_step_is_shown_without_a_project(tmp_path: Path) -> None:
     """As after an `init` whose project cannot be opened."""
     assert read_next_here(tmp_path) == ""
 
 
-def test_practice_is_not_looked_for_on_the_real_github(make_repo: MakeRepo) -> None:
-    """With the local index nothing is asked of a GitHub that is elsewhere, and that is said."""
+def test_practice_reads_nothing_from_the_real_github(make_repo: MakeRepo) -> None:
+    """With a note."""
     seen = look(make_repo(sample("1.2.0.dev0")))
     assert seen.unseen == ("GitHub: releases on the local index are practice and not announced there",)
 
 
-def test_the_task_tells_and_exits(
+def test_exit_code_reports_whether_a_step_is_pending(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --exit-code, 0 where nothing waits and 1 where something does; without, 0 where it can be told."""
+    """1 with --exit-code where one is, otherwise 0."""
     repo = make_repo(sample("1.2.0.dev0"))
     assert run_task(repo.root, tasks.status, index="local") == 0
     capsys.readouterr()
     code = run_task(repo.root, tasks.status, index="local", json=True, exit_code=True)
-    told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert (code, told["converged"], told["next"]) == (1, False, "nox -s preview")
-    assert told["main"] == {"version": "1.2.0.dev0", "state": "open", "commit": repo.git("rev-parse", "HEAD")}
-    assert (told["public"], told["commits_since_preview"], told["in_flight"]) == (None, 1, None)
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (code, content["converged"], content["next"]) == (1, False, "nox -s preview")
+    assert content["main"] == {"version": "1.2.0.dev0", "state": "open", "commit": repo.git("rev-parse", "HEAD")}
+    assert (content["public"], content["commits_since_preview"], content["in_flight"]) == (None, 1, None)
 
     preview(repo)
     capsys.readouterr()
@@ -341,10 +342,10 @@ def test_the_task_tells_and_exits(
     assert "1.2.0.dev1, just now, commit " in shown
 
 
-def test_previews_on_the_index_that_are_not_built_yet(
-    released: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_pending_preview_shows_its_failed_workflow(
+    released: Repo, github: GitHubDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """On the real index the workflows publish previews: the first that is not green is named."""
+    """On the real index: the first workflow that has not passed."""
     from release_channels.indexserver.server import serve
 
     sha = released.commit("Open 1.2.1", sample("1.2.1.dev0").tree())
@@ -355,18 +356,18 @@ def test_previews_on_the_index_that_are_not_built_yet(
         file = tmp_path / "rehearsal.json"
         file.write_text(json.dumps({"simple": index.simple_url, "upload": index.upload_url}))
         monkeypatch.setenv("RELEASE_CHANNELS_REHEARSAL", str(file))
-        hub.state.releases[1] = StoredRelease(1, TAG, TAG, "", "main", False, False, hub.state.clock())
+        github.state.releases[1] = StoredRelease(1, TAG, TAG, "", "main", False, False, github.state.clock())
         expected: list[tuple[str, Callable[[], object], str, str]] = [
             ("test.yml", lambda: None, "release-channels doctor", "test.yml has not run"),
             (
                 "test.yml",
-                lambda: hub.state.add_run("test.yml", sha, status="in_progress"),
+                lambda: github.state.add_run("test.yml", sha, status="in_progress"),
                 "release-channels status",
                 "test.yml is in p",
             ),
             (
                 "test.yml",
-                lambda: hub.state.add_run("test.yml", sha),
+                lambda: github.state.add_run("test.yml", sha),
                 "release-channels doctor",
                 "integration-eval.yml has",
             ),

@@ -69,12 +69,12 @@ def page_of(repo: Repo) -> str:
 def test_it_says_what_status_says(half: Repo) -> None:
     """Both channels, how to install from them, what is in flight, what comes next, and the last releases."""
     words = " ".join(Page(page_of(half)).words.split())
-    for told in (
+    for found in (
         "Public channel 1.2.0", "Preview channel 1.2.0.dev1", "uv tool install --prerelease allow --upgrade demo-tool",
         "In flight: 1.2.0 its sdist is not on the index", "sdist on the index: open", "wheel on the index: done",
         "Next release-channels resume v1.2.0 --index local", "1.1.1 public, yanked,", "1.2.0.dev1 preview,",
     ):  # fmt: skip
-        assert told in words, words
+        assert found in words, words
 
 
 def test_it_needs_nothing_else_and_can_be_read_by_all(half: Repo) -> None:
@@ -104,7 +104,7 @@ def test_foreign_text_is_text(make_repo: MakeRepo) -> None:
 
 
 def test_status_writes_it_or_says_why_not(half: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside the table; a directory that is not there is refused in a sentence, and nothing is written."""
+    """The table is printed too; a missing directory is refused, and nothing is written."""
     assert run_task(half.root, tasks.status, html="channels.html") == 0
     assert (half.root / "channels.html").read_text().startswith("<!doctype html>")
     (half.root / "channels.html").unlink()
@@ -122,13 +122,13 @@ def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.Capture
     server.start()
     said: list[str] = []
 
-    def told() -> re.Match[str] | None:
+    def found() -> re.Match[str] | None:
         said.append(capsys.readouterr().out)
         return re.search(r"its page at (\S+)\n", "".join(said))
 
     try:
-        wait_until(told, "it is open", 30)
-        address = told()
+        wait_until(found, "it is open", 30)
+        address = found()
         assert address
         put_on_index(half, "1.2.1.dev7")
         answer = requests.get(address[1], timeout=30)

@@ -1,4 +1,4 @@
-"""`tag` on real git: one report of everything that is wrong, then one tag, pushed alone, or nothing at all."""
+"""`tag` on real git: one report of all problems, then one tag, pushed alone, or nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.cli.screen import BIN, run, start, wait_until
 from tests.commands.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.commands.test_bump import vcs_pyproject
 from tests.conftest import MakeRepo
-from tests.github.hubs import Hub
+from tests.github.hubs import GitHubDouble
 from tests.support.projects import Sample
 from tests.support.proofs import Chain, add_chain
 from tests.support.repo import Repo
@@ -36,7 +36,7 @@ COPY = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern 
 
 
 def final(**changes: object) -> Sample:
-    """A project whose main is ready to be tagged."""
+    """Build a project whose main is ready for its tag."""
     files = {"CHANGELOG.md": CHANGELOG, "CITATION.cff": "cff-version: 1.2.0\nversion: 1.2.0\n"}
     return Sample(**{"version": "1.2.0", "tail": COPY, "files": files, **changes})  # type: ignore[arg-type]
 
@@ -48,20 +48,20 @@ def ready(make_repo: MakeRepo) -> Repo:
 
 
 @pytest.fixture
-def hub(ready: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """GitHub behind that repository."""
+def github(ready: Repo, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubDouble]:
+    """GitHub over that repository."""
     with on_github(ready, monkeypatch) as opened:
         yield opened
 
 
 def remote_refs(repo: Repo) -> dict[str, str]:
-    """What the remote has, by name."""
+    """Return the remote's refs by name."""
     lines = (line.split("\t") for line in repo.git("ls-remote", "origin").splitlines())
     return {name: sha for sha, name in lines if name != "HEAD"}
 
 
-def test_an_annotated_tag_is_pushed_and_nothing_else(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever the user's git would push along, the remote gets one tag; a second run finds the work done."""
+def test_tag_pushes_one_annotated_tag_alone(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the user's git would push; a second run has nothing to do."""
     ready.tag("another")
     ready.git("branch", "side")
     for key, value in {
@@ -87,15 +87,14 @@ def test_an_annotated_tag_is_pushed_and_nothing_else(ready: Repo, capsys: pytest
     assert capsys.readouterr().out.splitlines()[-1].startswith("done: v1.2.0 is on origin already")
 
 
-def test_the_tag_is_written_as_the_project_configures_it(make_repo: MakeRepo) -> None:
-    """The template makes the name."""
+def test_tag_uses_the_configured_format(make_repo: MakeRepo) -> None:
     repo = make_repo(final(settings='tag-format = "release/{version}"\n'))
     assert tag(repo) == 0
     assert "refs/tags/release/1.2.0" in remote_refs(repo)
 
 
-def test_an_older_commit_on_main_can_be_released(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """--commit names it, and how far main has moved on is said."""
+def test_tag_accepts_an_older_commit_on_main(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --commit; the number of newer commits is shown."""
     older = ready.git("rev-parse", "HEAD")
     ready.commit("a later change")
     ready.git("push", "--quiet", "origin", "main")
@@ -104,8 +103,8 @@ def test_an_older_commit_on_main_can_be_released(ready: Repo, capsys: pytest.Cap
     assert "main has moved on by 1: " in capsys.readouterr().err
 
 
-def test_main_is_fetched_as_it_is_now(ready: Repo, make_repo: MakeRepo, tmp_path: Path) -> None:
-    """A main that somebody else has pushed to counts, also before this checkout has seen it; no ref moves for that."""
+def test_tag_fetches_main(ready: Repo, make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Also commits that this checkout does not have; no ref moves."""
     other = Repo(tmp_path / "other", ready.remote)
     ready.git("clone", "--quiet", str(ready.remote), str(other.root))
     other.commit("theirs")
@@ -221,10 +220,10 @@ WRONG = {
 
 @pytest.mark.parametrize("dry_run", [False, pytest.param(True, marks=pytest.mark.full)], ids=["real", "dry"])
 @pytest.mark.parametrize(("prepare", "said"), WRONG.values(), ids=WRONG)
-def test_whatever_is_wrong_is_refused_and_nothing_moves(
+def test_each_rule_of_tag_refuses_alone(
     ready: Repo, capsys: pytest.CaptureFixture[str], prepare: Callable[[Repo], None], said: str, dry_run: bool
 ) -> None:
-    """Each rule refuses on its own, is named in the report and in the last line, and no ref moves anywhere."""
+    """In the report and in the last line; no ref moves."""
     prepare(ready)
     before = ready.fingerprint()
     assert tag(ready, dry_run=dry_run) == 1
@@ -268,18 +267,17 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("changes", "said"), ALLOWED.values(), ids=ALLOWED)
-def test_what_is_no_error_of_the_metadata_is_shown_and_tagged(
+def test_metadata_warnings_do_not_stop_the_tag(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
 ) -> None:
-    """A warning of `check`, and what only a build can tell, refuse nothing."""
+    """Nor what only a build can find."""
     repo = make_repo(final(**changes))
     on_index(repo, "1.1.0")
     assert tag(repo, dry_run=True) == 0
     assert said in capsys.readouterr().err
 
 
-def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody has to fix one thing to be told of the next."""
+def test_tag_reports_all_problems_at_once(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     ready.commit("all wrong", {"CITATION.cff": "version: 0.9\n", "CHANGELOG.md": "# Changelog\n\n## [0.9]\n"})
     _dirty(ready)
     on_index(ready, "1.2.0")
@@ -290,8 +288,8 @@ def test_everything_that_is_wrong_is_shown_at_once(ready: Repo, capsys: pytest.C
     assert rows == ["tree", "commit", "copies", "changelog", "tag", "index"]
 
 
-def test_a_wrong_request_has_a_code_of_its_own(ready: Repo) -> None:
-    """A revision that is none, and another version than the commit's, are wrong requests: 2."""
+def test_a_usage_error_of_tag_exits_with_2(ready: Repo) -> None:
+    """An invalid revision, or another version than the commit's."""
     before = ready.fingerprint()
     assert tag(ready, "no-such-thing") == 2
     assert tag(ready, version="1.3.0") == 2
@@ -299,110 +297,110 @@ def test_a_wrong_request_has_a_code_of_its_own(ready: Repo) -> None:
 
 
 TESTS = {
-    "never ran": (lambda hub, sha: hub.state.workflows.add("test.yml"), 1, "test.yml has not run for"),
-    "still running": (lambda hub, sha: hub.state.add_run("test.yml", sha, status="in_progress"), 1, "is still in_prog"),
-    "red": (lambda hub, sha: hub.state.add_run("test.yml", sha, conclusion="failure"), 1, "test.yml ended failure"),
+    "never ran": (lambda gh, sha: gh.state.workflows.add("test.yml"), 1, "test.yml has not run for"),
+    "still running": (lambda gh, sha: gh.state.add_run("test.yml", sha, status="in_progress"), 1, "is still in_prog"),
+    "red": (lambda gh, sha: gh.state.add_run("test.yml", sha, conclusion="failure"), 1, "test.yml ended failure"),
     "red after green": (
-        lambda hub, sha: hub.state.rerun(hub.state.add_run("test.yml", sha), conclusion="failure"),
+        lambda gh, sha: gh.state.rerun(gh.state.add_run("test.yml", sha), conclusion="failure"),
         1, "test.yml ended failure",
     ),
     "green after red": (
-        lambda hub, sha: _green_after_red(hub, sha),
+        lambda gh, sha: _green_after_red(gh, sha),
         0, "test.yml passed for",
     ),
     "another commit": (
-        lambda hub, sha: hub.state.add_run("test.yml", hub.repo.git("rev-parse", "HEAD^")), 1, "has not run for",
+        lambda gh, sha: gh.state.add_run("test.yml", gh.repo.git("rev-parse", "HEAD^")), 1, "has not run for",
     ),
     "a pull request's": (
-        lambda hub, sha: hub.state.add_run("test.yml", sha, event="pull_request"), 1, "has not run for",
+        lambda gh, sha: gh.state.add_run("test.yml", sha, event="pull_request"), 1, "has not run for",
     ),
     "another workflow": (
-        lambda hub, sha: (hub.state.workflows.add("test.yml"), hub.state.add_run("lint.yml", sha)),
+        lambda gh, sha: (gh.state.workflows.add("test.yml"), gh.state.add_run("lint.yml", sha)),
         1, "has not run for",
     ),
     "api says no": (
-        lambda hub, sha: hub.state.faults.append(lambda _method, _path: no_access().answer()),
+        lambda gh, sha: gh.state.faults.append(lambda _method, _path: no_access().answer()),
         0, "?   tests      test.yml could not be checked",
     ),
 }  # fmt: skip
 
 
-def _green_after_red(hub: Hub, sha: str) -> None:
-    """The second attempt of the tests passed, and the gate after it."""
-    chain = add_chain(hub.state, sha, version="1.2.0", test={"conclusion": "failure"})
-    hub.state.rerun(chain.test)
-    chain.forge(test_run=replace(chain.claim.test_run, attempt=2))
+def _green_after_red(github: GitHubDouble, sha: str) -> None:
+    """Pass the tests on their second attempt, and the gate after it."""
+    chain = add_chain(github.state, sha, version="1.2.0", test={"conclusion": "failure"})
+    github.state.rerun(chain.test)
+    chain.falsify(test_run=replace(chain.claim.test_run, attempt=2))
 
 
 @pytest.mark.parametrize(("prepare", "code", "said"), TESTS.values(), ids=TESTS)
-def test_the_newest_attempt_for_exactly_this_commit_counts(
+def test_tag_requires_a_passed_test_run_of_the_commit(
     ready: Repo,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    prepare: Callable[[Hub, str], object],
+    prepare: Callable[[GitHubDouble, str], object],
     code: int,
     said: str,
 ) -> None:
-    """Only a green newest attempt of a push of this commit is a yes; what could not be asked is said as not known."""
+    """Its newest attempt, of a push; an unreadable result is reported as unknown."""
     sha = ready.commit("one more")
     ready.git("push", "--quiet", "origin", "main")
-    with on_github(ready, monkeypatch) as hub:
-        prepare(hub, sha)
+    with on_github(ready, monkeypatch) as github:
+        prepare(github, sha)
         before = ready.fingerprint()
         assert tag(ready) == code
     assert said in capsys.readouterr().err
     assert (ready.fingerprint() == before) is (code == 1)
 
 
-def test_without_a_token_a_private_repository_is_not_known(
+def test_without_a_token_a_private_repository_is_unknown(
     ready: Repo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What GitHub hides is not a red run: it is said that it could not be asked, and what would help."""
-    with on_github(ready, monkeypatch, None, private=True) as hub:
-        hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), conclusion="failure")
+    """With a hint; it is not a failed run."""
+    with on_github(ready, monkeypatch, None, private=True) as github:
+        github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), conclusion="failure")
         assert tag(ready, dry_run=True) == 0
-    told = capsys.readouterr().err
-    assert "?   tests      test.yml could not be checked" in told
-    assert "invisible without a token" in told
+    printed = capsys.readouterr().err
+    assert "?   tests      test.yml could not be checked" in printed
+    assert "invisible without a token" in printed
 
 
-GATES: dict[str, tuple[Callable[[Hub, str], object], int, str]] = {
+GATES: dict[str, tuple[Callable[[GitHubDouble, str], object], int, str]] = {
     "passed": (
-        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0"), 0, "ok  gate       integration-eval.yml",
+        lambda gh, sha: add_chain(gh.state, sha, version="1.2.0"), 0, "ok  gate       integration-eval.yml",
     ),
     "passed, and the version lives in tags": (
-        lambda hub, sha: add_chain(hub.state, sha, version="1.2.0.dev41"), 0, "with 1.2.0.dev41",
+        lambda gh, sha: add_chain(gh.state, sha, version="1.2.0.dev41"), 0, "with 1.2.0.dev41",
     ),
-    "never ran": (lambda hub, sha: hub.state.add_run("test.yml", sha), 1, "no  gate       integration-eval.yml"),
+    "never ran": (lambda gh, sha: gh.state.add_run("test.yml", sha), 1, "no  gate       integration-eval.yml"),
     "red": (
-        lambda hub, sha: add_chain(hub.state, sha, gate={"conclusion": "failure"}), 1, "ended failure in attempt 1",
+        lambda gh, sha: add_chain(gh.state, sha, gate={"conclusion": "failure"}), 1, "ended failure in attempt 1",
     ),
     "still running": (
-        lambda hub, sha: add_chain(hub.state, sha, gate={"status": "in_progress"}), 1, "is in_progress again",
+        lambda gh, sha: add_chain(gh.state, sha, gate={"status": "in_progress"}), 1, "is in_progress again",
     ),
     "expired": (
-        lambda hub, sha: hub.state.expire_artifact(add_chain(hub.state, sha).artifact), 1, "has expired",
+        lambda gh, sha: gh.state.expire_artifact(add_chain(gh.state, sha).artifact), 1, "has expired",
     ),
     "forged": (
-        lambda hub, sha: add_chain(hub.state, sha).forge(commit="f" * 40), 1, "is not proven",
+        lambda gh, sha: add_chain(gh.state, sha).falsify(commit="f" * 40), 1, "is not proven",
     ),
     "tests that are red": (
-        lambda hub, sha: add_chain(hub.state, sha, test={"conclusion": "failure"}), 1, "follows the tests, which have",
+        lambda gh, sha: add_chain(gh.state, sha, test={"conclusion": "failure"}), 1, "follows the tests, which have",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("prepare", "code", "said"), some_of(GATES, "passed", "never ran", "forged"))
-def test_the_gate_has_to_have_passed_for_exactly_this_commit(
+def test_tag_requires_a_passed_gate_run_of_the_commit(
     ready: Repo,
-    hub: Hub,
+    github: GitHubDouble,
     capsys: pytest.CaptureFixture[str],
-    prepare: Callable[[Hub, str], object],
+    prepare: Callable[[GitHubDouble, str], object],
     code: int,
     said: str,
 ) -> None:
-    """It is asked for as the public channel will: by the title of its run, then by its provenance."""
-    prepare(hub, ready.git("rev-parse", "HEAD"))
+    """As the public channel does: by the run's name, then by its file of the tested commit."""
+    prepare(github, ready.git("rev-parse", "HEAD"))
     before = ready.fingerprint()
     assert tag(ready) == code
     assert said in capsys.readouterr().err
@@ -416,20 +414,20 @@ def test_the_gate_has_to_have_passed_for_exactly_this_commit(
         ('public-proof = "warn"\n', "?   gate       integration-eval.yml has not run for"),
     ],
 )
-def test_a_project_can_have_no_gate_or_only_be_warned(
+def test_the_gate_can_be_disabled_or_only_a_warning(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: str, said: str
 ) -> None:
-    """As the public channel itself will do."""
+    """As for the public channel."""
     repo = make_repo(final(settings=settings))
-    with on_github(repo, monkeypatch) as hub:
-        hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"))
+    with on_github(repo, monkeypatch) as github:
+        github.state.add_run("test.yml", repo.git("rev-parse", "HEAD"))
         assert tag(repo) == 0
     rows = [line for line in capsys.readouterr().err.splitlines() if line[6:].startswith("gate ")]
     assert [row.strip()[: len(said)] for row in rows] == ([said] if said else [])
 
 
 def _python_version(repo: Repo) -> None:
-    """Let the version live in a file of the package, one commit before HEAD."""
+    """Move the version to a file of the package, one commit before HEAD."""
     text = final(backend="hatchling", extra='dynamic = ["version"]\n').pyproject().replace('version = "1.2.0"\n', "")
     path = "src/demo_tool/version.py"
     repo.write({"pyproject.toml": f'{text}[tool.hatch.version]\npath = "{path}"\n'})
@@ -438,7 +436,7 @@ def _python_version(repo: Repo) -> None:
 
 
 def _merged(first: str, second: str) -> Callable[[Repo], None]:
-    """Set the version and change code on branches of their own, and merge them into main in this order."""
+    """Set the version and change code on two branches, and merge them into main in this order."""
     contents = {
         "open": {"pyproject.toml": final(version="1.2.0.dev0").pyproject()},
         "bump": {"pyproject.toml": final().pyproject()},
@@ -494,7 +492,7 @@ AFTER: dict[str, tuple[Callable[[Repo], None], str, int, str]] = {
 
 
 @pytest.mark.parametrize(("prepare", "commit", "code", "said"), AFTER.values(), ids=AFTER)
-def test_code_after_the_version_is_tagged_only_where_the_commit_is_named(
+def test_code_after_the_version_requires_the_commit_option(
     ready: Repo,
     capsys: pytest.CaptureFixture[str],
     prepare: Callable[[Repo], None],
@@ -502,18 +500,18 @@ def test_code_after_the_version_is_tagged_only_where_the_commit_is_named(
     code: int,
     said: str,
 ) -> None:
-    """A tag many commits after its version is shown with them, and refused unless --commit says that it is meant."""
+    """The commits after the version are listed."""
     prepare(ready)
     before = ready.fingerprint()
     assert tag(ready, commit) == code
-    told = capsys.readouterr().err
-    assert said in told
-    assert ("`release-channels tag --commit HEAD --index local` releases them, too" in told) is (code == 1)
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert ("`release-channels tag --commit HEAD --index local` releases them, too" in printed) is (code == 1)
     assert (ready.fingerprint() == before) is (code == 1)
 
 
-def test_ten_subjects_are_shown_at_most(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The newest ten, and how many more there are."""
+def test_at_most_ten_commit_subjects_are_shown(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The newest, and the number of the others."""
     _many(12, "src/demo_tool/more.py")(ready)
     setter = ready.git("rev-parse", "--short", "HEAD~12")
     assert tag(ready) == 1
@@ -527,10 +525,10 @@ def test_ten_subjects_are_shown_at_most(ready: Repo, capsys: pytest.CaptureFixtu
     )
 
 
-def test_where_history_is_cut_off_the_commits_are_not_known(
+def test_a_shallow_clone_does_not_know_the_version_commit(
     ready: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A shallow clone does not take its oldest commit for the one that set the version."""
+    """Its oldest commit is not taken for it."""
     clone = Repo(tmp_path / "shallow", ready.remote)
     ready.commit("code", {"src/demo_tool/more.py": ""})
     ready.git("push", "--quiet", "origin", "main")
@@ -539,10 +537,8 @@ def test_where_history_is_cut_off_the_commits_are_not_known(
     assert "?   since      the commit that set 1.2.0 is unknown: this clone is shallow" in capsys.readouterr().err
 
 
-def test_a_version_that_lives_in_git_tags_has_no_commit_that_set_it(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing is shown, and any commit of main can be tagged."""
+def test_a_tag_version_has_no_version_commit(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Any commit of main can be tagged."""
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     _file("src/demo_tool/more.py", "")(repo)
     assert tag(repo, version="1.2.0") == 0
@@ -552,8 +548,8 @@ def test_a_version_that_lives_in_git_tags_has_no_commit_that_set_it(
 REFUSING = "echo 'tags are closed today'; exit 1"
 
 
-def test_a_remote_that_refuses_leaves_no_tag_behind(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The remote's own words are shown, and the tag is gone here, too."""
+def test_a_refused_push_deletes_the_local_tag(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote's own words are shown."""
     hook(ready.remote, "pre-receive", REFUSING)
     before = ready.fingerprint()
     assert tag(ready) == 1
@@ -564,8 +560,7 @@ def test_a_remote_that_refuses_leaves_no_tag_behind(ready: Repo, capsys: pytest.
     assert shown.out.splitlines()[-1].startswith("refused: ")
 
 
-def test_a_tag_that_was_here_before_stays_when_the_remote_refuses(ready: Repo) -> None:
-    """What somebody made by hand is not taken away by a push that failed."""
+def test_a_refused_push_keeps_an_older_local_tag(ready: Repo) -> None:
     ready.tag("v1.2.0")
     hook(ready.remote, "pre-receive", REFUSING)
     before = ready.fingerprint()
@@ -574,8 +569,7 @@ def test_a_tag_that_was_here_before_stays_when_the_remote_refuses(ready: Repo) -
     assert ready.git("tag") == "v1.2.0"
 
 
-def test_a_tag_that_was_never_pushed_is_pushed(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The tag of an earlier attempt on this commit is as good as a new one, and is the one that is pushed."""
+def test_an_unpushed_tag_of_the_commit_is_pushed(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     ready.tag("v1.2.0")
     made = ready.git("rev-parse", "v1.2.0")
     assert tag(ready) == 0
@@ -583,8 +577,8 @@ def test_a_tag_that_was_never_pushed_is_pushed(ready: Repo, capsys: pytest.Captu
     assert "v1.2.0 is here on this commit, not yet on origin" in capsys.readouterr().err
 
 
-def test_a_lightweight_tag_here_is_refused_where_annotated_ones_are_asked_for(make_repo: MakeRepo) -> None:
-    """It would only be refused later, by the workflow, when it cannot be taken back any more."""
+def test_a_local_lightweight_tag_is_refused_with_annotated_tags(make_repo: MakeRepo) -> None:
+    """The workflow would refuse it when it is public."""
     repo = make_repo(final(settings="annotated-tags = true\n"))
     repo.git("tag", "v1.2.0")
     before = repo.fingerprint()
@@ -592,19 +586,18 @@ def test_a_lightweight_tag_here_is_refused_where_annotated_ones_are_asked_for(ma
     assert repo.fingerprint() == before
 
 
-def test_signing_without_a_key_makes_nothing(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """git's own words, what to do, and no tag."""
+def test_signing_without_a_key_creates_no_tag(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """With git's own words and a hint."""
     ready.git("config", "gpg.program", "false")
     before = ready.fingerprint()
     assert tag(ready, sign=True) == 1
     assert ready.fingerprint() == before
-    told = capsys.readouterr().err
-    assert "git could not sign v1.2.0, so it was not made" in told
-    assert "user.signingKey" in told
+    printed = capsys.readouterr().err
+    assert "git could not sign v1.2.0, so it was not made" in printed
+    assert "user.signingKey" in printed
 
 
-def test_a_tag_here_without_a_signature_does_not_do_for_a_signed_one(ready: Repo) -> None:
-    """--sign is not quietly left out because a tag is here already."""
+def test_an_unsigned_local_tag_is_refused_with_sign(ready: Repo) -> None:
     ready.tag("v1.2.0")
     before = ready.fingerprint()
     assert tag(ready, sign=True) == 1
@@ -612,7 +605,7 @@ def test_a_tag_here_without_a_signature_does_not_do_for_a_signed_one(ready: Repo
 
 
 def test_a_tag_is_signed_with_the_users_own_key(ready: Repo, tmp_path: Path) -> None:
-    """--sign hands the tag to the program that git is configured with."""
+    """By the program that git is configured with."""
     signer = tmp_path / "signer"
     signer.write_text(
         f"#!{sys.executable}\nimport sys\nsys.stdin.buffer.read()\n"
@@ -629,17 +622,16 @@ DRY = {"--dry": ["--dry", "tag"], "-R": ["-R", "tag"], "--dry-run": ["tag", "--d
 
 
 @pytest.mark.parametrize("words", some_of(DRY, "-R"))
-def test_a_dry_run_asks_everything_and_moves_nothing(ready: Repo, words: list[str]) -> None:
-    """All three ways to ask for a dry run show the report and end as planned."""
+def test_a_dry_run_of_tag_moves_nothing(ready: Repo, words: list[str]) -> None:
+    """In each of three spellings; the report is shown, and the outcome is planned."""
     before = ready.fingerprint()
     screen = run(BIN / "release-channels", *words, "--index", "local", cwd=ready.root)
     assert (screen.code, ready.fingerprint()) == (0, before)
     assert screen.last.startswith("planned: v1.2.0 would be made on commit ")
-    screen.sentence("ok copies 1 copy agrees: CITATION.cff")
+    screen.shows("ok copies 1 copy agrees: CITATION.cff")
 
 
-def test_a_version_in_git_tags_is_named(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --version the task asks for it; with it the tag is made."""
+def test_a_tag_version_requires_the_version_option(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     before = repo.fingerprint()
     assert tag(repo) == 2
@@ -651,7 +643,7 @@ def test_a_version_in_git_tags_is_named(make_repo: MakeRepo, capsys: pytest.Capt
 
 
 def test_a_rehearsal_reads_its_own_index(ready: Repo, tmp_path: Path, upstream: str) -> None:
-    """`--index pypi`, the default, leads to the rehearsal's index on this machine, and the outcome says so."""
+    """`--index pypi`, the default, is the rehearsal's index, and the outcome contains that."""
     addresses = tmp_path / "rehearsal.json"
     addresses.write_text(json.dumps({"simple": upstream, "upload": upstream}))
     env = {"RELEASE_CHANNELS_REHEARSAL": str(addresses)}
@@ -661,8 +653,8 @@ def test_a_rehearsal_reads_its_own_index(ready: Repo, tmp_path: Path, upstream: 
     assert "refs/tags/v1.2.0" in remote_refs(ready)
 
 
-def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]], longest: float = 60) -> Outcome:
-    """Run `tag` with the world moving on by one step in each pause."""
+def follow_steps(repo: Repo, request: TagRequest, steps: list[Callable[[], object]], longest: float = 60) -> Outcome:
+    """Run `tag`, with one step of GitHub in each pause."""
 
     def sleep(_: float) -> None:
         if steps:
@@ -672,9 +664,11 @@ def followed(repo: Repo, request: TagRequest, steps: list[Callable[[], object]],
         return make_tag(context, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
 
 
-def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run appears, works, and passes, and the gate after it: then the tag is made."""
-    sha, state = ready.git("rev-parse", "HEAD"), hub.state
+def test_wait_follows_tests_and_gate_until_they_pass(
+    ready: Repo, github: GitHubDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then the tag is created."""
+    sha, state = ready.git("rev-parse", "HEAD"), github.state
     state.workflows.add("test.yml")
     runs: list[int] = []
     chains: list[Chain] = []
@@ -687,7 +681,7 @@ def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, caps
         state.runs[chains[0].gate].title = gate_title(sha, runs[0])
         state.set_run(chains[0].gate, "in_progress")
 
-    outcome = followed(
+    outcome = follow_steps(
         ready, TagRequest(wait=True),
         [
             start,
@@ -699,10 +693,10 @@ def test_wait_follows_the_tests_until_they_are_green(ready: Repo, hub: Hub, caps
     )  # fmt: skip
     assert outcome.result is Result.DONE
     assert "refs/tags/v1.2.0" in remote_refs(ready)
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     gate = ("integration-eval.yml has not started", "integration-eval.yml is in_progress")
     for line in ("test.yml has not started", "test.yml is queued", "test.yml is in_progress", *gate):
-        assert told.count(line) == 1
+        assert printed.count(line) == 1
 
 
 def test_a_new_tag_is_to_be_watched_and_not_resumed(
@@ -717,23 +711,25 @@ def test_a_new_tag_is_to_be_watched_and_not_resumed(
             add_chain(opened.state, repo.git("rev-parse", "HEAD"), version="1.2.0")
             assert tag(repo, index="mine") == 0
     shown = capsys.readouterr()
-    told = [line for line in (shown.out + shown.err).splitlines() if line.startswith("next:")]
-    assert told == ["next: release-channels tag --commit v1.2.0 --watch --index mine"]
+    printed = [line for line in (shown.out + shown.err).splitlines() if line.startswith("next:")]
+    assert printed == ["next: release-channels tag --commit v1.2.0 --watch --index mine"]
 
 
-def test_wait_outlasts_a_github_that_does_not_answer(ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither a limit nor an outage ends the waiting; it is told once, and GitHub is left alone for a minute."""
-    one = hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+def test_wait_outlasts_a_github_that_does_not_answer(
+    ready: Repo, github: GitHubDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a limit nor an outage ends the waiting; it is reported once, and GitHub is asked again after a minute."""
+    one = github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
         match len(pauses):
             case 1:
-                hub.state.minute_limit, hub.state.tells_pause = 0, False
+                github.state.minute_limit, github.state.shows_pause = 0, False
             case 4:
-                hub.state.minute_limit = 900
-                hub.state.set_run(one, "completed", "failure")
+                github.state.minute_limit = 900
+                github.state.set_run(one, "completed", "failure")
 
     waiting = Waiting(longest=600, pause=1, sleep=sleep)
     with (
@@ -745,48 +741,48 @@ def test_wait_outlasts_a_github_that_does_not_answer(ready: Repo, hub: Hub, caps
     assert capsys.readouterr().err.count("its rate limit is used up") == 1
 
 
-def test_wait_gives_up_a_github_that_never_answers_again(ready: Repo, hub: Hub) -> None:
-    """What is told in the end is what GitHub said, and nothing moves."""
-    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+def test_wait_gives_up_a_github_that_never_answers_again(ready: Repo, github: GitHubDouble) -> None:
+    """The last message contains GitHub's answer, and nothing moves."""
+    github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
     before = ready.fingerprint()
     with pytest.raises(UnansweredError, match="its rate limit is used up"):
-        followed(ready, TagRequest(wait=True), [lambda: setattr(hub.state, "minute_limit", 0)], longest=100)
+        follow_steps(ready, TagRequest(wait=True), [lambda: setattr(github.state, "minute_limit", 0)], longest=100)
     assert ready.fingerprint() == before
 
 
-def test_wait_ends_with_red_tests(ready: Repo, hub: Hub) -> None:
-    """A run that ends red refuses the tag, and nothing moves."""
-    one = hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="in_progress")
+def test_wait_ends_with_failed_tests(ready: Repo, github: GitHubDouble) -> None:
+    """Nothing moves."""
+    one = github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="in_progress")
     before = ready.fingerprint()
     with pytest.raises(ReleaseError, match=r"test\.yml ended failure"):
-        followed(ready, TagRequest(wait=True), [lambda: hub.state.set_run(one, "completed", "failure")])
+        follow_steps(ready, TagRequest(wait=True), [lambda: github.state.set_run(one, "completed", "failure")])
     assert ready.fingerprint() == before
 
 
-def test_wait_does_not_last_for_ever(ready: Repo, hub: Hub) -> None:
-    """A run that never ends is given up after a while, in plain words, and nothing moves."""
-    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+def test_wait_times_out(ready: Repo, github: GitHubDouble) -> None:
+    """Nothing moves."""
+    github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
     before = ready.fingerprint()
     with pytest.raises(FailedError, match=r"test\.yml is queued after 3 s"):
-        followed(ready, TagRequest(wait=True), [], longest=3)
+        follow_steps(ready, TagRequest(wait=True), [], longest=3)
     assert ready.fingerprint() == before
 
 
-def test_wait_does_not_wait_for_a_release_that_is_refused_anyway(ready: Repo, hub: Hub) -> None:
-    """A dirty tree is told at once, not after the tests."""
-    hub.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+def test_wait_refuses_other_problems_at_once(ready: Repo, github: GitHubDouble) -> None:
+    """Such as uncommitted changes."""
+    github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
     _dirty(ready)
     waits: list[Callable[[], object]] = [lambda: pytest.fail("it waited")]
     with pytest.raises(ReleaseError, match="1 uncommitted"):
-        followed(ready, TagRequest(wait=True), waits)
+        follow_steps(ready, TagRequest(wait=True), waits)
 
 
 @pytest.mark.parametrize("conclusion", ["success", "failure"])
-def test_watch_follows_the_release_to_its_end(
-    ready: Repo, hub: Hub, capsys: pytest.CaptureFixture[str], conclusion: str
+def test_watch_follows_the_release_workflow(
+    ready: Repo, github: GitHubDouble, capsys: pytest.CaptureFixture[str], conclusion: str
 ) -> None:
-    """It says who has to approve, and ends as the release workflow ends; a run of another tag is not it."""
-    sha, state = ready.git("rev-parse", "HEAD"), hub.state
+    """It shows who has to approve, and ends with its conclusion; runs of other tags are ignored."""
+    sha, state = ready.git("rev-parse", "HEAD"), github.state
     add_chain(state, sha, version="1.2.0")
     state.add_environment("pypi-public", reviewers=["ada", "team releasers"])
     state.add_run("public-release.yml", sha, branch="v1.1.0", conclusion="failure")
@@ -797,30 +793,28 @@ def test_watch_follows_the_release_to_its_end(
         lambda: state.set_run(runs[0], "completed", conclusion),
     ]
     if conclusion == "success":
-        outcome = followed(ready, TagRequest(watch=True), steps)
+        outcome = follow_steps(ready, TagRequest(watch=True), steps)
         assert outcome.result is Result.PUBLISHED
         assert "public-release.yml released v1.2.0" in outcome.message
     else:
         with pytest.raises(FailedError, match=r"v1\.2\.0 is on origin, and public-release\.yml ended failure") as stop:
-            followed(ready, TagRequest(watch=True), steps)
+            follow_steps(ready, TagRequest(watch=True), steps)
         assert "release-channels resume v1.2.0" in stop.value.hint
-    told = capsys.readouterr().err
-    assert "public-release.yml has not started" in told
-    assert "waiting for approval by ada, " in told
+    printed = capsys.readouterr().err
+    assert "public-release.yml has not started" in printed
+    assert "waiting for approval by ada, " in printed
 
 
-def test_a_tag_without_github_is_made_and_watching_is_said_to_be_impossible(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The tag is pushed all the same; nothing is reported as failed that was done."""
+def test_watch_without_github_is_a_warning(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tag is pushed."""
     repo = make_repo(final(urls=""))
     assert tag(repo, watch=True) == 0
     assert "there is no workflow to watch" in capsys.readouterr().err
     assert "refs/tags/v1.2.0" in remote_refs(repo)
 
 
-def test_ctrl_c_ends_in_a_sentence_and_leaves_no_tag(ready: Repo) -> None:
-    """Interrupted while the remote is thinking: exit code 130, no traceback, no tag here, no refusal on the remote."""
+def test_an_interrupt_before_the_push_leaves_no_tag(ready: Repo) -> None:
+    """Exit code 130, without a traceback."""
     waiting = ready.remote / "waiting"
     hook(ready.remote, "pre-receive", f"touch {waiting}; exec sleep 30")
     before = ready.fingerprint()
@@ -835,10 +829,8 @@ def test_ctrl_c_ends_in_a_sentence_and_leaves_no_tag(ready: Repo) -> None:
     assert ready.fingerprint() == before
 
 
-def test_a_push_that_breaks_after_the_remote_took_the_tag_is_told_as_done(
-    ready: Repo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The remote is asked before anything is taken away: the tag is there, so it is kept and called what it is."""
+def test_a_push_that_fails_after_arriving_is_reported_as_done(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote is read before the local tag would be deleted."""
     hook(ready.remote, "post-receive", "kill -9 $PPID")
     assert tag(ready) == 0
     assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
@@ -848,8 +840,8 @@ def test_a_push_that_breaks_after_the_remote_took_the_tag_is_told_as_done(
     assert shown.out.splitlines()[-1].startswith("done: the tag v1.2.0 is on origin")
 
 
-def test_ctrl_c_after_the_remote_took_the_tag_says_so(ready: Repo) -> None:
-    """Interrupted when the tag is out already: it is not taken away here, and the last line says that it is there."""
+def test_an_interrupt_after_the_push_is_reported_with_the_tag(ready: Repo) -> None:
+    """The local tag stays."""
     waiting = ready.remote / "waiting"
     hook(ready.remote, "post-receive", f"touch {waiting}; exec sleep 30")
     with start(BIN / "release-channels", "tag", "--index", "local", cwd=ready.root) as child:
@@ -861,8 +853,8 @@ def test_ctrl_c_after_the_remote_took_the_tag_says_so(ready: Repo) -> None:
     assert remote_refs(ready)["refs/tags/v1.2.0"] == ready.git("rev-parse", "v1.2.0")
 
 
-def test_a_tag_is_kept_where_nobody_can_see_whether_it_arrived(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The remote vanishes during the push: nothing is claimed either way, and the next run looks first."""
+def test_a_tag_of_unknown_arrival_is_kept(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remote vanishes during the push; the next run reads it first."""
     away = ready.remote.with_name("away.git")
     hook(ready.remote, "pre-receive", f"mv {ready.remote} {away}; exit 1")
     assert tag(ready) == 1
@@ -874,8 +866,8 @@ def test_a_tag_is_kept_where_nobody_can_see_whether_it_arrived(ready: Repo, caps
     assert "refs/tags/v1.2.0" in remote_refs(ready)
 
 
-def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
-    """Whatever a task stumbles over, the screen shows no traceback, and a file keeps it."""
+def test_an_internal_error_shows_no_traceback(ready: Repo) -> None:
+    """A file has it."""
     screen = run(
         sys.executable, "-c",
         "from pathlib import Path\n"
@@ -887,12 +879,12 @@ def test_a_bug_is_told_in_a_sentence(ready: Repo) -> None:
         cwd=ready.root,
     )  # fmt: skip
     assert screen.code == 1
-    screen.sentence("a bug in release-channels: AttributeError", "debug.log")
+    screen.shows("a bug in release-channels: AttributeError", "debug.log")
     assert "Traceback" in (ready.root / ".release-channels/debug.log").read_text()
 
 
 def test_a_version_below_a_pushed_tag_is_refused(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Between tag and upload only the tags tell what is released: nothing goes below them."""
+    """Also before its upload."""
     ready.tag("v9.0.0", "HEAD~1" if ready.git("rev-list", "--count", "HEAD") != "1" else "HEAD")
     ready.git("push", "--quiet", "origin", "v9.0.0")
     before = ready.fingerprint()
@@ -901,8 +893,8 @@ def test_a_version_below_a_pushed_tag_is_refused(ready: Repo, capsys: pytest.Cap
     assert ready.fingerprint() == before
 
 
-def test_one_commit_is_one_release(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """A commit whose version lives in git tags cannot be tagged a second time under another number."""
+def test_a_tagged_commit_gets_no_second_version(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where tags give the version."""
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     assert tag(repo, version="1.2.0") == 0
     before = repo.fingerprint()
@@ -911,8 +903,7 @@ def test_one_commit_is_one_release(make_repo: MakeRepo, capsys: pytest.CaptureFi
     assert repo.fingerprint() == before
 
 
-def test_a_tag_of_a_dev_release_is_not_called_done(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """A tag that should never have been pushed is told so, and not that there is nothing to do."""
+def test_a_pushed_dev_tag_is_reported_as_wrong(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     repo = make_repo(Sample(version="1.2.0.dev0"))
     repo.tag("v1.2.0.dev0")
     repo.git("push", "--quiet", "origin", "v1.2.0.dev0")
@@ -922,8 +913,8 @@ def test_a_tag_of_a_dev_release_is_not_called_done(make_repo: MakeRepo, capsys: 
     assert repo.fingerprint() == before
 
 
-def test_a_bump_that_is_not_committed_is_told(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """After `bump` alone the report says what is left to do, and not to bump again."""
+def test_an_uncommitted_bump_is_reported(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The hint is to commit, not to bump again."""
     repo = make_repo(Sample())
     assert bump(repo) == 0
     before = repo.fingerprint()

@@ -1,4 +1,4 @@
-"""`tag` finds a chain of workflows that an edited name has cut, before anything is made."""
+"""`tag` finds a broken workflow chain before it creates a tag."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TESTS, GATE, PREVIEW, PUBLIC = (
     f".github/workflows/{name}.yml"
     for name in ("test", "integration-eval", "internal-preview-release", "public-release")
 )
-CUT = {
+BROKEN_CHAINS = {
     "a name of the tests": (TESTS, "name: test\n", "name: Tests\n", "follows test, and"),
     "no name of the tests": (TESTS, "name: test\n", "", f"{TESTS} is named {TESTS}"),
     "special characters": (TESTS, "name: test\n", 'name: "C++"\n', r'`workflows: ["C\\+\\+"]`'),
@@ -26,20 +26,20 @@ CUT = {
 }
 
 
-def test_a_chain_that_holds_is_no_reason_to_refuse(make_repo: MakeRepo) -> None:
-    """So that each case below shows one thing alone; a workflow that cannot be read is another's matter."""
+def test_an_intact_workflow_chain_is_accepted(make_repo: MakeRepo) -> None:
+    """The control of the cases below; an unreadable workflow is reported elsewhere."""
     repo = make_repo(Sample(version="1.2.0", files={**FILES, ".github/workflows/other.yml": "on: [", "b": b"\xff"}))
     assert tag(repo) == 0
 
 
-@pytest.mark.parametrize(("path", "old", "new", "told"), CUT.values(), ids=CUT)
-def test_a_cut_chain_is_refused_before_the_tag(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], path: str, old: str, new: str, told: str
+@pytest.mark.parametrize(("path", "old", "new", "message"), BROKEN_CHAINS.values(), ids=BROKEN_CHAINS)
+def test_a_broken_workflow_chain_is_refused_before_the_tag(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], path: str, old: str, new: str, message: str
 ) -> None:
-    """The workflow that should follow would never start, and nothing would say so."""
+    """The following workflow would never start."""
     assert old in FILES[path], "the case is out of date"
     repo = make_repo(Sample(version="1.2.0", files={**FILES, path: FILES[path].replace(old, new, 1)}))
     before = repo.fingerprint()
     assert tag(repo) == 1
-    assert told in " ".join(capsys.readouterr().err.split())
+    assert message in " ".join(capsys.readouterr().err.split())
     assert repo.fingerprint() == before

@@ -1,4 +1,4 @@
-"""Projects whose changelog is made of news fragments: bump runs towncrier on a copy, shows the diff, then writes."""
+"""Changelogs from news fragments: bump runs towncrier on a copy, shows the diff, then writes."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ CHANGELOGS = {
 
 
 @pytest.mark.parametrize(("name", "old"), CHANGELOGS.items(), ids=CHANGELOGS)
-def test_the_fragments_become_the_section(
+def test_fragments_become_the_changelog_section(
     make_repo: MakeRepo, name: str, old: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The section is in the news file, the fragments are gone, all in the one commit; the diff was shown first."""
+    """News file and deleted fragments are in one commit, after the diff."""
     repo = project(make_repo, name, old)
     assert bump(repo, commit=True) == 0
     today = datetime.now(UTC).date().isoformat()
@@ -60,17 +60,17 @@ def test_the_fragments_become_the_section(
     assert f"+++ b/{name}" in shown
 
 
-SWALLOWED = {
+MIXED_TITLES = {
     "rst": ("NEWS.rst", "History\n=======\n\n1.1.0 (2026-01-02)\n------------------\n\nOld.\n"),
     "md": ("NEWS.md", "# History\n\n<!-- towncrier release notes start -->\n\n## 1.1.0 (2026-01-02)\n\nOld.\n"),
 }
 
 
-@pytest.mark.parametrize(("name", "old"), some_of(SWALLOWED, "md"))
-def test_a_section_that_would_end_up_in_the_new_one_is_refused(
+@pytest.mark.parametrize(("name", "old"), some_of(MIXED_TITLES, "md"))
+def test_a_news_file_with_mixed_title_levels_is_refused(
     make_repo: MakeRepo, name: str, old: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where titles by towncrier are above the file's own, the text of the release would be all of its history."""
+    """The release's section would contain all of history."""
     repo = project(make_repo, name, old)
     before = repo.fingerprint()
     assert bump(repo, commit=True) == 1
@@ -81,7 +81,7 @@ def test_a_section_that_would_end_up_in_the_new_one_is_refused(
 
 
 def test_a_title_without_a_version_is_refused(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """What `tag` would not find is not written."""
+    """`tag` would not find the section."""
     tail = CONFIGURED.format("NEWS.md") + 'title_format = "## Changes"\n'
     repo = make_repo(Sample(tail=tail, files={**FRAGMENTS, "NEWS.md": ""}))
     before = repo.fingerprint()
@@ -90,8 +90,8 @@ def test_a_title_without_a_version_is_refused(make_repo: MakeRepo, capsys: pytes
     assert repo.fingerprint() == before
 
 
-def test_a_linked_news_file_is_written_where_it_is(make_repo: MakeRepo) -> None:
-    """The link that towncrier is configured with stays."""
+def test_the_target_of_a_linked_news_file_is_written(make_repo: MakeRepo) -> None:
+    """The link stays."""
     repo = project(make_repo, "docs/news.md", CHANGELOGS["NEWS.md"])
     configured = (repo.root / "pyproject.toml").read_text()
     repo.write({"pyproject.toml": configured.replace('"docs/news.md"', '"NEWS.md"')})
@@ -105,7 +105,7 @@ def test_a_linked_news_file_is_written_where_it_is(make_repo: MakeRepo) -> None:
 def test_a_dry_run_shows_the_section_and_writes_nothing(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """towncrier works on a copy, so the plan is there before anything is touched."""
+    """towncrier works on a copy."""
     repo = project(make_repo, "NEWS.md", CHANGELOGS["NEWS.md"])
     before = repo.fingerprint()
     assert bump(repo, dry_run=True) == 0
@@ -113,10 +113,8 @@ def test_a_dry_run_shows_the_section_and_writes_nothing(
     assert "A way out. (#1)" in capsys.readouterr().err
 
 
-def test_a_fragment_that_is_not_committed_yet_stays_out(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What git does not track is nobody's business, here as in a build; but it is said, since somebody may miss it."""
+def test_an_uncommitted_fragment_is_left_out(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a warning."""
     repo = project(make_repo, "NEWS.md", CHANGELOGS["NEWS.md"])
     repo.write({"news/3.feature": "A secret.\n", "news/README.md": "How to.\n", "news/.swp.x": ""})
     assert bump(repo, commit=True) == 0
@@ -125,10 +123,10 @@ def test_a_fragment_that_is_not_committed_yet_stays_out(
     assert (repo.root / "news/3.feature").exists()
 
 
-def test_a_template_that_breaks_is_told_in_towncriers_words(
+def test_a_broken_template_is_reported_in_towncriers_words(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its own message is the hint, and no file is touched."""
+    """No file changes."""
     repo = make_repo(
         Sample(
             tail=CONFIGURED.format("NEWS.md") + 'template = "broken.jinja"\n',
@@ -147,10 +145,10 @@ CREATED = {"one for all": ("NEWS.md", ""), "one for each": ("news/{version}.rst"
 
 
 @pytest.mark.parametrize(("file", "more"), some_of(CREATED, "one for all"))
-def test_a_news_file_that_is_not_there_is_made(
+def test_a_missing_news_file_is_created(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], file: str, more: str
 ) -> None:
-    """The first release of a project begins its file, which is in the same commit; `tag` finds the section there."""
+    """In the same commit; `tag` finds its section."""
     repo = make_repo(Sample(tail=CONFIGURED.format(file) + more, files=dict(FRAGMENTS)))
     before = repo.fingerprint()
     assert bump(repo, dry_run=True) == 0
@@ -169,10 +167,8 @@ def test_a_news_file_that_is_not_there_is_made(
 
 
 @pytest.mark.full
-def test_a_refused_commit_can_be_taken_back_with_the_new_file(
-    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The way back that is named takes the news file away again, too."""
+def test_the_undo_command_deletes_the_new_news_file(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a refused commit."""
     repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
     hook(repo.root / ".git", "pre-commit", "exit 1")
     before = repo.fingerprint()
@@ -183,8 +179,7 @@ def test_a_refused_commit_can_be_taken_back_with_the_new_file(
     assert repo.fingerprint() == before
 
 
-def test_a_name_of_several_words_is_found_in_the_title(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever towncrier calls the project, the section it wrote is the version's."""
+def test_a_title_with_a_name_of_several_words_is_found(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     text = CONFIGURED.format("NEWS.md").replace('"demo-tool"', '"My Demo Tool"')
     repo = make_repo(Sample(tail=text, files={**FRAGMENTS, "NEWS.md": "# My Demo Tool 1.1.0 (2026-01-02)\n\nOld.\n"}))
     assert bump(repo, commit=True) == 0
@@ -195,8 +190,8 @@ def test_a_name_of_several_words_is_found_in_the_title(make_repo: MakeRepo, caps
 
 
 @pytest.mark.full
-def test_a_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) -> None:
-    """Where it writes another one than its settings seem to say, nothing is planned."""
+def test_a_news_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) -> None:
+    """It writes another one than its settings have."""
     repo = make_repo(Sample(tail=CONFIGURED.format("NEWS.md"), files=dict(FRAGMENTS)))
     with (
         open_context(repo.root, os.environ, index="local") as context,
@@ -205,8 +200,8 @@ def test_a_file_that_towncrier_does_not_write_is_refused(make_repo: MakeRepo) ->
         plan_news(context, News("OTHER.md", "news"), Version("1.2.0"), datetime.now(UTC).date())
 
 
-def test_a_file_that_appeared_meanwhile_is_not_overwritten(repo: Repo) -> None:
-    """A file that is to be made must not be there; nothing else is edited then."""
+def test_a_new_file_that_exists_meanwhile_is_not_overwritten(repo: Repo) -> None:
+    """Nothing else is edited."""
     repo.write({"NEWS.md": "somebody's own\n"})
     before = repo.fingerprint()
     with pytest.raises(RefusedError, match=r"NEWS\.md changed while the edit was planned"):
@@ -216,8 +211,7 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten(repo: Repo) -> None:
     assert repo.fingerprint() == before
 
 
-def test_a_file_that_was_made_goes_away_where_the_next_edit_fails(repo: Repo) -> None:
-    """All edits or none, new files among them."""
+def test_a_created_file_is_deleted_when_the_next_edit_fails(repo: Repo) -> None:
     repo.write({"dir/file": ""})
     before = repo.fingerprint()
     readme = (repo.root / "README.md").read_text()
@@ -229,7 +223,7 @@ def test_a_file_that_was_made_goes_away_where_the_next_edit_fails(repo: Repo) ->
 def test_a_template_that_writes_another_file_is_refused(
     make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A template may run anything: what it changes besides the news file is nothing that a bump may commit."""
+    """Bump would not commit it."""
     template = "{% set x = cycler.__init__.__globals__.os.system('echo more >> README.md') %}A section.\n"
     tail = CONFIGURED.format("NEWS.md") + 'template = "news.jinja"\n'
     files: dict[str, str | bytes] = {**FRAGMENTS, "NEWS.md": CHANGELOGS["NEWS.md"], "news.jinja": template}

@@ -1,4 +1,4 @@
-"""Which index a task looks at where nobody names one: a project that practises has one alone, on every screen."""
+"""The default index of a task: a project that practises reads one index on every screen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.model.version import Channel
 from release_channels.release import pipeline
 from tests.commands.doing import on_index, run_task, some_of
 from tests.commands.test_next_step import NEXT, session
-from tests.commands.test_practice import lead
+from tests.commands.test_practice import redirect
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 from tests.support.releasing import CHANGELOG, IGNORED, sample
@@ -29,7 +29,7 @@ PREVIEW = ".github/workflows/internal-preview-release.yml"
 def adopted(make_repo: MakeRepo) -> Repo:
     """A project whose workflows are on main, on GitHub."""
     repo = make_repo(sample("1.2.0.dev0", **{PREVIEW: "on: push\n"}))
-    lead(repo)
+    redirect(repo)
     return repo
 
 
@@ -77,7 +77,7 @@ def test_with_its_workflows_on_github_a_project_is_in_earnest(make_repo: MakeRep
         assert (context.index.name, context.why_practice) == ("local", "")
 
 
-def test_in_earnest_the_practice_is_shown_beside_the_real_index(make_repo: MakeRepo) -> None:
+def test_practice_is_shown_with_a_real_index(make_repo: MakeRepo) -> None:
     """What the sessions published here is not taken for published, and not hidden either."""
     repo = make_repo(sample("1.2.0.dev0"))
     on_index(repo, "1.2.0.dev1", "1.2.0.dev2")
@@ -112,19 +112,19 @@ def test_every_screen_of_practice_names_one_next_step(
     repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=changelog))
     if published:
         pipeline.run_pipeline("preview", ("build", "preview-publish"), ("--offline",), root=repo.root, channel=PREVIEWS)
-    before, told = repo.fingerprint(), {}
+    before, printed = repo.fingerprint(), {}
     for name, command in COMMANDS.items():
         capsys.readouterr()
         command(repo)
         said = capsys.readouterr()
-        told[name] = NEXT.findall(said.out + said.err)
+        printed[name] = NEXT.findall(said.out + said.err)
     expected = "release-channels bump --index local" if published else "nox -s preview"
-    assert told == {name: [expected] for name in COMMANDS}
+    assert printed == {name: [expected] for name in COMMANDS}
     assert repo.fingerprint() == before
 
 
 def test_a_tag_that_is_older_than_the_adoption_is_not_resumed_in_practice(make_repo: MakeRepo) -> None:
-    """Whoever adopts a released project is sent on to the next dev line, before and after `init`."""
+    """A released project is led to the next dev line, before and after `init`."""
     repo = make_repo(Sample(version="1.2.0"))
     repo.tag("v1.2.0")
     repo.git("push", "--quiet", "origin", "v1.2.0")
@@ -135,7 +135,7 @@ def test_a_tag_that_is_older_than_the_adoption_is_not_resumed_in_practice(make_r
 
 
 def test_the_commit_of_a_bump_takes_no_other_edit_along(make_repo: MakeRepo) -> None:
-    """What the next step commits is the version and the changelog; what somebody was writing stays where it is."""
+    """What the next step commits is the version and the changelog; other edits stay uncommitted."""
     repo = make_repo(sample("1.2.0.dev0"))
     repo.write({"CHANGELOG.md": CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")})
     repo.commit("changelog")

@@ -1,4 +1,4 @@
-"""The whole release train, through sessions and tasks alone: what pip and uv get at every station."""
+"""The whole release by sessions and tasks, and what pip and uv install at each stage."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ CITATION = "cff-version: 1.2.0\nversion: 1.2.0.dev0\n"
 COPY = '[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
 
 
-class Users:
-    """Four users, who type the reference document's commands at every station: pip and uv, public and preview."""
+class EndUsers:
+    """Four users with the reference document's commands: pip and uv, public and preview."""
 
     def __init__(self, repo: Repo, home: Path, upstream: str) -> None:
         self.repo, self.home, self.upstream = repo, home, upstream
 
     def get(self) -> tuple[str, str]:
-        """What the public and the preview channel bring; pip and uv have to agree."""
+        """Return the versions that the public and the preview channel install; pip and uv have to agree."""
         with self._index() as env:
             found = {("public", self._pip(env)), ("preview", self._pip(env, "--pre"))}
             found |= {
@@ -70,41 +70,41 @@ class Users:
 
 
 def merged(repo: Repo) -> None:
-    """Merge by hand what a pull request would: main goes on, and is pushed."""
+    """Merge and push what a pull request would."""
     repo.git("push", "--quiet", "origin", "main")
 
 
-def go_on(repo: Repo, name: str, content: str) -> None:
-    """Commit one file, and nothing of what a release leaves in the checkout, to main."""
+def commit_file(repo: Repo, name: str, content: str) -> None:
+    """Commit one file to main, without the files that a release leaves in the checkout."""
     repo.write({name: content})
     repo.git("add", name)
     repo.git("commit", "--quiet", "--message", f"change {name}")
     merged(repo)
 
 
-def later(repo: Repo) -> None:
-    """Somebody goes on working on main."""
-    go_on(repo, "NOTES.md", repo.git("rev-parse", "HEAD"))
+def commit_more(repo: Repo) -> None:
+    """Commit further work to main."""
+    commit_file(repo, "NOTES.md", repo.git("rev-parse", "HEAD"))
 
 
 def reason(outcome: Outcome) -> tuple[Result, str]:
-    """How a session ended, and why."""
+    """Return how a session ended, and why."""
     return outcome.result, outcome.message.partition(":")[0]
 
 
 def index_versions(repo: Repo) -> set[str]:
-    """The versions that are on the local index."""
+    """Return the versions on the local index."""
     return {path.name.split("-")[1] for path in (repo.root / STATE / "index").glob("*.whl")}
 
 
-def test_the_train_runs_through_the_tasks_alone(
+def test_a_whole_release_runs_by_tasks_and_sessions(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, upstream: str
 ) -> None:
-    """Preview, bump, merge, tag, public, bump-dev, preview: each user gets what the document says, at each station."""
+    """Preview, bump, merge, tag, public, bump-dev, preview, with the document's versions at each stage."""
     repo = make_repo(Sample(tail=COPY, files={"CHANGELOG.md": CHANGELOG, "CITATION.cff": CITATION}))
     on_index(repo, "1.1.0")
     (tmp_path / "users").mkdir()
-    users = Users(repo, tmp_path / "users", upstream)
+    users = EndUsers(repo, tmp_path / "users", upstream)
     assert users.get() == ("1.1.0", "1.1.0")
 
     first = run_session(repo)
@@ -118,7 +118,7 @@ def test_the_train_runs_through_the_tasks_alone(
     assert users.get() == ("1.1.0", "1.2.0.dev1")
 
     ancestor = repo.git("rev-parse", "HEAD")
-    go_on(repo, "README.md", "# demo-tool\n\nA sample, fixed.\n")
+    commit_file(repo, "README.md", "# demo-tool\n\nA sample, fixed.\n")
     assert tag(repo) == 0
     assert users.get() == ("1.1.0", "1.2.0.dev1")
     out = public(repo, steps=PUBLIC)
@@ -129,7 +129,7 @@ def test_the_train_runs_through_the_tasks_alone(
 
     for commit in ("HEAD", ancestor):
         assert reason(run_session(repo, "--commit", commit)) == (Result.SKIPPED, "released by tag")
-    later(repo)
+    commit_more(repo)
     closed = run_session(repo)
     assert reason(closed) == (Result.REFUSED, "line closed")
     assert "release-channels bump-dev" in closed.hint
@@ -147,31 +147,31 @@ def test_the_train_runs_through_the_tasks_alone(
 
 
 @pytest.mark.full
-def test_the_train_runs_where_the_version_lives_in_git_tags(
+def test_a_whole_release_runs_with_tag_versions(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, upstream: str
 ) -> None:
-    """No file is ever written: previews follow the newest tag, and `tag --version` names the release."""
+    """No file is written; `tag --version` sets the release's version."""
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject(), "CHANGELOG.md": CHANGELOG}))
     repo.tag("v1.1.0")
     repo.git("push", "--quiet", "origin", "v1.1.0")
     on_index(repo, "1.1.0")
-    later(repo)
+    commit_more(repo)
     (tmp_path / "users").mkdir()
-    users = Users(repo, tmp_path / "users", upstream)
+    users = EndUsers(repo, tmp_path / "users", upstream)
 
     first = run_session(repo)
     assert (first.result, first.version) == (Result.PUBLISHED, "1.1.1.dev1")
     assert users.get() == ("1.1.0", "1.1.1.dev1")
 
     assert (bump(repo, commit=True), bump_dev(repo, commit=True)) == (0, 0)
-    go_on(repo, "CHANGELOG.md", "# Changelog\n\n## [1.2.0] - 2026-11-22\n\n- Everything.\n")
+    commit_file(repo, "CHANGELOG.md", "# Changelog\n\n## [1.2.0] - 2026-11-22\n\n- Everything.\n")
     assert tag(repo, version="1.2.0") == 0
     out = public(repo, steps=PUBLIC)
     assert (out.result, out.version) == (Result.PUBLISHED, "1.2.0")
     assert users.get() == ("1.2.0", "1.2.0")
     assert reason(run_session(repo)) == (Result.SKIPPED, "released by tag")
 
-    later(repo)
+    commit_more(repo)
     last = run_session(repo)
     assert (last.result, last.version) == (Result.PUBLISHED, "1.2.1.dev2")
     assert users.get() == ("1.2.0", "1.2.1.dev2")

@@ -1,4 +1,4 @@
-"""A bad release is out: what to do by hand, what everybody then gets, and the look afterwards."""
+"""A bad release is published: the manual steps, their effects on users, and the check afterwards."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def repo(make_repo: MakeRepo) -> Repo:
     return made
 
 
-def take_back(repo: Repo, version: str = "1.2.0", reason: str = "", index: str = "local") -> Outcome:
-    """Withdraw a version, and prove that nothing moves: yanking is done by hand."""
+def run_yank(repo: Repo, version: str = "1.2.0", reason: str = "", index: str = "local") -> Outcome:
+    """Run `yank`, and assert that nothing moves: yanking is done by hand."""
     before = repo.fingerprint()
     with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index=index) as context:
         outcome = yank(context, version, reason=reason)
@@ -43,9 +43,9 @@ def mark_yanked(repo: Repo, *versions: str) -> None:
             path.with_name(f"{path.name}.yanked").write_text("broken")
 
 
-def test_it_says_what_to_do_and_what_everybody_gets(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both channels' next versions, the line's previews, the reason and the next version are on the screen."""
-    outcome = take_back(repo)
+def test_yank_shows_steps_and_effects(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both channels' next versions, previews of the line, reason and replacement."""
+    outcome = run_yank(repo)
     shown = capsys.readouterr().out
     assert (outcome.result, outcome.version, outcome.hint) == (
         Result.PLANNED, "1.2.0", "the next version to cut is 1.3.0",
@@ -64,23 +64,21 @@ def test_it_says_what_to_do_and_what_everybody_gets(repo: Repo, capsys: pytest.C
         assert line in shown.splitlines()
 
 
-def test_a_reason_of_ones_own_is_shown(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The text that users will read can be given."""
-    take_back(repo, reason="eats files")
+def test_yank_shows_a_given_reason(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    run_yank(repo, reason="eats files")
     assert "  reason  eats files" in capsys.readouterr().out.splitlines()
 
 
-def test_on_a_real_index_the_page_and_the_button_are_named(
+def test_yank_on_a_real_index_shows_page_and_button(
     repo: Repo, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Elsewhere than here yanking is done on the index's own page of the release."""
     from release_channels.indexserver.server import serve
 
     with serve(index_of(repo)) as index:
         file = tmp_path / "rehearsal.json"
         file.write_text(f'{{"simple": "{index.simple_url}", "upload": "{index.upload_url}"}}')
         monkeypatch.setenv("RELEASE_CHANNELS_REHEARSAL", str(file))
-        outcome = take_back(repo, index="pypi")
+        outcome = run_yank(repo, index="pypi")
         host = index.simple_url.removesuffix("/simple/")
     shown = capsys.readouterr().out.splitlines()
     assert f"  open    {host}/manage/project/demo-tool/release/1.2.0/" in shown
@@ -88,10 +86,10 @@ def test_on_a_real_index_the_page_and_the_button_are_named(
     assert "run `release-channels yank 1.2.0` again" in outcome.message
 
 
-def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Once every file is yanked it says so, and has nothing more to ask for."""
+def test_yank_confirms_a_yanked_release(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once every file is yanked."""
     mark_yanked(repo, "1.2.0")
-    outcome = take_back(repo)
+    outcome = run_yank(repo)
     assert (outcome.result, outcome.message) == (
         Result.DONE, "1.2.0 is yanked on the local index: installers no longer pick it",
     )  # fmt: skip
@@ -100,8 +98,8 @@ def test_run_again_it_sees_the_yank(repo: Repo, capsys: pytest.CaptureFixture[st
     assert "to yank it" not in shown
 
 
-def test_what_it_foretells_is_what_pip_and_uv_do(repo: Repo) -> None:
-    """After the yank each channel's users get exactly the version that was named, from pip and from uv."""
+def test_pip_and_uv_install_what_yank_predicts(repo: Repo) -> None:
+    """On each channel."""
     mark_yanked(repo, "1.2.0")
     with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as context:
         url = context.index.simple_url
@@ -127,29 +125,27 @@ def test_what_it_foretells_is_what_pip_and_uv_do(repo: Repo) -> None:
             assert done.stdout.strip() == f"demo-tool=={version}"
 
 
-def test_a_release_that_is_yanked_in_part_is_told(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that was forgotten is named: installers still take it."""
+def test_a_partly_yanked_release_is_reported(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Installers still find the other file."""
     second = index_of(repo) / "demo_tool-1.2.0-py3-none-any.whl"
     other = second.with_name("demo_tool-1.2.0-cp311-none-any.whl")
     other.write_bytes(second.read_bytes())
     other.with_name(f"{other.name}.yanked").touch()
-    outcome = take_back(repo)
+    outcome = run_yank(repo)
     assert outcome.result is Result.PLANNED
     assert outcome.message.startswith(f"1.2.0 is yanked on the local index but for {second.name}; yank it")
 
 
-def test_a_preview_is_followed_by_a_preview(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """For a bad preview no version has to be cut."""
-    outcome = take_back(repo, "1.3.0.dev5")
+def test_a_yanked_preview_is_replaced_by_a_preview(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = run_yank(repo, "1.3.0.dev5")
     assert outcome.hint == ""
     shown = capsys.readouterr().out.splitlines()
     assert "  preview channel users get  1.2.0" in shown
     assert "a yanked version is never used again: merge a fix; the next preview will include it" in shown
 
 
-def test_a_version_in_another_spelling_is_found(repo: Repo) -> None:
-    """1.2 means 1.2.0, and is called so."""
-    assert take_back(repo, "1.2").version == "1.2.0"
+def test_yank_accepts_another_spelling_of_the_version(repo: Repo) -> None:
+    assert run_yank(repo, "1.2").version == "1.2.0"
 
 
 WRONG = {
@@ -160,21 +156,21 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "code", "message"), WRONG.values(), ids=WRONG)
-def test_a_wrong_version_is_refused(
+def test_yank_refuses_an_unpublished_version(
     repo: Repo, capsys: pytest.CaptureFixture[str], text: str, code: int, message: str
 ) -> None:
-    """What is not a version of the index ends with a sentence, and nothing moves."""
+    """Nothing moves."""
     before = repo.fingerprint()
     assert run_task(repo.root, tasks.yank, version=text, index="local") == code
     assert message in capsys.readouterr().out.splitlines()[-1]
     assert repo.fingerprint() == before
 
 
-def test_the_next_version_is_not_a_tagged_one(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """Tags count as they do for `bump`; where the remote is out of reach, those of the clone do, which is said."""
+def test_the_replacement_version_is_above_tagged_ones(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The local tags if the remote is unreachable, with a note."""
     repo.tag("v1.3.0")
-    assert take_back(repo).hint == "the next version to cut is 1.3.1"
+    assert run_yank(repo).hint == "the next version to cut is 1.3.1"
     assert "chosen by the tags of this clone" not in capsys.readouterr().err
     repo.git("remote", "set-url", "origin", str(repo.remote.with_name("gone.git")))
-    assert take_back(repo).hint == "the next version to cut is 1.3.1"
+    assert run_yank(repo).hint == "the next version to cut is 1.3.1"
     assert "the next version is chosen by the tags of this clone" in capsys.readouterr().err

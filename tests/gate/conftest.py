@@ -1,4 +1,4 @@
-"""One candidate for all tests that only look at it."""
+"""One candidate for all tests that only read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from release_channels.model.gate_config import GateConfig
 from tests.support.backends import own_backend
-from tests.support.gating import Play, Ready, make_ready
+from tests.support.gating import Ready, RunRollout, make_ready
 from tests.support.releasing import environment
 from tests.support.repo import Repo
 
@@ -23,8 +23,8 @@ def ready(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
-def play(ready: Ready, offline: None, tmp_path: Path) -> Play:
-    """One rollout and its judgement."""
+def run_rollout(ready: Ready, offline: None, tmp_path: Path) -> RunRollout:
+    """Run one rollout and its judgement."""
     kept = tmp_path / "kept"
     kept.mkdir()
-    return Play(ready, kept, GateConfig(max_turns=8, command_seconds=20, max_seconds=60))
+    return RunRollout(ready, kept, GateConfig(max_turns=8, command_seconds=20, max_seconds=60))

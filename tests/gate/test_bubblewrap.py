@@ -36,8 +36,8 @@ def _run(sandbox: BubblewrapSandbox, command: str, seconds: float = 20) -> tuple
     return ran.code, ran.output.decode()
 
 
-def test_this_process_is_not_visible_in_it(ready: Ready, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It shows no environment, process, home or temporary file of this machine."""
+def test_the_sandbox_hides_this_machine(ready: Ready, offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment, processes, home and temporary files."""
     monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
     with _open(ready) as sandbox:
         _, output = _run(sandbox, "env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/environ; echo; done")
@@ -52,8 +52,8 @@ def test_this_process_is_not_visible_in_it(ready: Ready, offline: None, monkeypa
         assert files.count(":x:") == 2
 
 
-def test_its_contents_are_read_only_and_its_own_files_last(ready: Ready, offline: None) -> None:
-    """Candidate, wheelhouse and system cannot be changed; `work` and /tmp last from command to command."""
+def test_sandbox_contents_are_read_only_and_own_files_last(ready: Ready, offline: None) -> None:
+    """Candidate, wheelhouse and system are; `work` and /tmp last from command to command."""
     with _open(ready) as sandbox:
         sandbox.put("README.md", b"# Demo\n")
         for path in ("/candidate", "/wheelhouse", "/usr", "/", "/etc"):
@@ -64,14 +64,14 @@ def test_its_contents_are_read_only_and_its_own_files_last(ready: Ready, offline
 
 
 def test_the_candidate_is_installed(ready: Ready, offline: None) -> None:
-    """Its program runs, and pip finds that there is nothing to do."""
+    """Its program runs, and pip has nothing to do."""
     with _open(ready) as sandbox:
         assert _run(sandbox, "demo-tool hello") == (0, "demo-tool 1.2.0.dev42 hello\n")
 
 
 @pytest.mark.full
 def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> None:
-    """A new environment gets it from the wheelhouse, without a network."""
+    """From the wheelhouse into a new environment, without a network."""
     with _open(ready) as sandbox:
         code, output = _run(
             sandbox, "python -m venv --system-site-packages v && v/bin/python -m pip install -q --force-reinstall"
@@ -81,7 +81,7 @@ def test_the_candidate_can_be_installed_again(ready: Ready, offline: None) -> No
 
 
 def test_a_linked_interpreter_is_visible(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """The path of uv's own interpreters contains a link; both names exist in the sandbox."""
+    """By both names: the path of uv's own interpreters contains a link."""
     link, environment = tmp_path / "python-3", tmp_path / "environment"
     link.symlink_to(ready.candidate.contents.python_directories[0])
     words = (uv_program(), "venv", "--quiet", "--relocatable", "--python", str(link / "bin" / "python3"), environment)
@@ -95,8 +95,8 @@ def test_a_linked_interpreter_is_visible(ready: Ready, offline: None, tmp_path: 
         assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 
 
-def test_there_is_no_network_unless_it_is_allowed(ready: Ready, offline: None) -> None:
-    """Loopback of this machine is not even there; with `network` it is."""
+def test_the_sandbox_has_no_network_unless_allowed(ready: Ready, offline: None) -> None:
+    """Not even this machine's loopback."""
     script = "import socket; s = socket.create_server(('127.0.0.1', 0)); print([n for _, n in socket.if_nameindex()])"
     with _open(ready) as sandbox:
         assert _run(sandbox, f'python -c "{script}"') == (0, "['lo']\n")
@@ -106,8 +106,8 @@ def test_there_is_no_network_unless_it_is_allowed(ready: Ready, offline: None) -
         assert _run(sandbox, "readlink /proc/self/ns/net")[1].strip() == own
 
 
-def test_it_has_no_rights(ready: Ready, offline: None) -> None:
-    """No capabilities, no new privileges, no namespaces within, no user of this machine."""
+def test_the_sandbox_has_no_privileges(ready: Ready, offline: None) -> None:
+    """No capabilities, no new privileges, no nested namespaces, no user of this machine."""
     with _open(ready) as sandbox:
         _, output = _run(sandbox, "grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' /proc/self/status; id -u; unshare -U true")
     assert output.count("0000000000000000") == 3
@@ -127,8 +127,8 @@ def search(name): return keyctl(10, -3, b"user", name, 0)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="the numbers of its calls are not here")
-def test_it_has_no_key_of_this_session(ready: Ready, offline: None) -> None:
-    """No namespace separates the kernel's keyrings: what a login or a tool has put there stays out of reach."""
+def test_the_sandbox_has_no_key_of_this_session(ready: Ready, offline: None) -> None:
+    """No namespace separates the kernel's keyrings."""
     scope: dict[str, Any] = {}
     exec(_KEYRING, scope)
     name = f"release-channels-{os.getpid()}".encode()
@@ -145,8 +145,8 @@ def test_it_has_no_key_of_this_session(ready: Ready, offline: None) -> None:
     assert output.split()[0] == "-1"
 
 
-def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:
-    """A command over a limit fails, also one that fills the disk with small files."""
+def test_memory_files_and_disk_are_limited(ready: Ready, offline: None) -> None:
+    """Also for many small files."""
     with _open(ready, max_memory=256 << 20, max_disk=4 << 20) as sandbox:
         assert "MemoryError" in _run(sandbox, "python -c 'bytearray(1 << 30)'")[1]
         code, _ = _run(sandbox, "head -c 2000000 /dev/zero > big; code=$?; rm big; exit $code")
@@ -156,7 +156,7 @@ def test_memory_files_and_disk_are_bounded(ready: Ready, offline: None) -> None:
 
 
 def test_a_fork_bomb_ends_with_its_command(ready: Ready, offline: None) -> None:
-    """Processes are bounded, for root too, and all of them go with the command, so that the next one can run."""
+    """Its processes are limited, for root too, and the next command can run."""
     with _open(ready) as sandbox:
         for _ in range(2):
             ran = sandbox.run(["/bin/sh", "-c", "f() { f | f & }; f; sleep 30"], seconds=1, keep=2000)
@@ -164,8 +164,8 @@ def test_a_fork_bomb_ends_with_its_command(ready: Ready, offline: None) -> None:
             assert int(_run(sandbox, "ls -d /proc/[0-9]* | wc -l")[1]) < 10
 
 
-def test_only_so_many_processes_start(ready: Ready, offline: None) -> None:
-    """The limit applies before anything runs, for root too."""
+def test_the_number_of_processes_is_limited(ready: Ready, offline: None) -> None:
+    """Before anything runs, for root too."""
     with _open(ready) as sandbox:
         assert _run(sandbox, "ulimit -p || ulimit -u")[1] == "1024\n"
         assert (
@@ -177,7 +177,7 @@ def test_only_so_many_processes_start(ready: Ready, offline: None) -> None:
 
 
 def test_a_background_process_ends_with_its_command(ready: Ready, offline: None) -> None:
-    """It does not outlive the command that started it, nor delay its end."""
+    """It does not delay the command's end."""
     with _open(ready) as sandbox:
         began = time.monotonic()
         assert _run(sandbox, "sleep 300 & echo started") == (0, "started\n")
@@ -185,7 +185,7 @@ def test_a_background_process_ends_with_its_command(ready: Ready, offline: None)
 
 
 def test_a_link_out_of_work_leads_nowhere(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """A link to a file of this machine is read inside of the sandbox, where there is no such file."""
+    """It is resolved inside the sandbox, where the file does not exist."""
     secret = tmp_path / "secret.txt"
     secret.write_text(MARK)
     with _open(ready) as sandbox:
@@ -204,7 +204,7 @@ def _shim(directory: Path, name: str, script: str) -> Path:
 
 @pytest.fixture
 def sudo(tmp_path: Path) -> Path:
-    """A machine on which bubblewrap works only through sudo, since user namespaces are forbidden."""
+    """A machine on which bubblewrap works only through sudo, because user namespaces are forbidden."""
     shims = tmp_path / "shims"
     shims.mkdir()
     real = bubblewrap().program
@@ -214,10 +214,10 @@ def sudo(tmp_path: Path) -> Path:
     return shims
 
 
-def test_where_user_namespaces_are_forbidden_sudo_is_used(
+def test_sudo_is_used_without_user_namespaces(
     ready: Ready, offline: None, sudo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through sudo the sandbox has the same isolation and the same time limit."""
+    """With the same isolation and the same time limit."""
     if os.getuid() != 0:
         pytest.skip("a stand-in for sudo gives no rights: only root can try this")
     monkeypatch.setenv("OPENAI_API_KEY", f"{MARK}-key")
@@ -238,10 +238,8 @@ def test_where_user_namespaces_are_forbidden_sudo_is_used(
         assert (ran.code, ran.is_late) == (None, True)
 
 
-def test_the_threads_of_the_user_do_not_count_against_a_command_through_sudo(
-    ready: Ready, offline: None, sudo: Path
-) -> None:
-    """There the commands run as the user, and the limit of processes counts all threads of the user."""
+def test_a_users_own_threads_do_not_count_through_sudo(ready: Ready, offline: None, sudo: Path) -> None:
+    """Commands run as the user there, and the limit of processes is the user's."""
     if os.getuid() != 0:
         pytest.skip("a stand-in for sudo gives no rights: only root can try this")
     found, _ = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"}, root=False)
@@ -259,7 +257,7 @@ def test_the_threads_of_the_user_do_not_count_against_a_command_through_sudo(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="for a user, not being allowed to make namespaces leads to sudo")
 def test_root_needs_no_user_namespaces(ready: Ready, offline: None, sudo: Path) -> None:
-    """Where they are forbidden to users, root's commands still run as an unused user, with limits."""
+    """Its commands run as an unused user, with limits."""
     found, missing = find_bubblewrap(GateConfig(), {"PATH": f"{sudo}:{os.environ['PATH']}"})
     assert (found and found.name, missing) == ("bubblewrap", "")
     assert found is not None
@@ -286,7 +284,7 @@ def test_root_with_a_restrictive_umask_is_refused() -> None:
 
 
 def test_the_bundled_bubblewrap_works_without_the_systems(ready: Ready, tmp_path: Path) -> None:
-    """The extra is enough: GitHub's runners have no bubblewrap."""
+    """GitHub's runners have no bubblewrap."""
     found, missing = find_bubblewrap(GateConfig(), {"PATH": str(tmp_path)})
     assert (found and found.program, missing) == (bundled_program(), "")
     assert found is not None
@@ -295,7 +293,7 @@ def test_the_bundled_bubblewrap_works_without_the_systems(ready: Ready, tmp_path
 
 
 def test_without_any_sandbox_nothing_runs(tmp_path: Path) -> None:
-    """Without a working bubblewrap and without Daytona, the refusal contains what to install."""
+    """The refusal contains what to install."""
     with pytest.raises(RefusedError, match="bubblewrap is not installed; DAYTONA_API_KEY is not set") as stop:
         find_sandboxes(GateConfig(), {"PATH": str(tmp_path)}, None, lambda: None)
     assert "apt-get install bubblewrap" in stop.value.hint

@@ -1,4 +1,4 @@
-"""What the gate installs and what it downloads: files of one lock."""
+"""What the gate installs and downloads: files of one lock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def index(offline: None, wheelhouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An index that also has the older pip, and whose files a test may change."""
+    """An index with an older pip too, whose files a test can change."""
     (directory := tmp_path / "index").mkdir()
     for pattern in ("idna-*", "pip-*", f"{OLD}/pip-*", "uv_build-*"):
         for wheel in wheelhouse.glob(pattern):
@@ -39,10 +39,10 @@ def index(offline: None, wheelhouse: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("pip", "reads"), [("pip>=26.1", "pylock.toml"), (OLD_PIP, "locked.txt")])
-def test_the_wheelhouse_holds_the_candidate_and_the_files_of_its_lock(
+def test_the_wheelhouse_contains_candidate_and_locked_files(
     index: Path, tmp_path: Path, pip: str, reads: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Pip takes them from the lock; a project may hold back to one that cannot, and that gets the same files."""
+    """Pip takes them from the lock; a project that limits pip to one that cannot gets the same files."""
     console.set_verbose(True)
     sample = Sample(backend="uv_build", dependencies=("idna>=3", pip))
     ready = make_ready(Repo.create(tmp_path / "repo", sample.tree()), tmp_path / "workplace")
@@ -60,8 +60,8 @@ def test_the_wheelhouse_holds_the_candidate_and_the_files_of_its_lock(
 
 
 @pytest.mark.parametrize("pip", ["pip>=26.1", OLD_PIP])
-def test_a_file_that_is_not_the_locked_one_is_not_taken(index: Path, tmp_path: Path, pip: str) -> None:
-    """An index that gives other bytes to who asks next would have the agent try something else than what was locked."""
+def test_a_file_that_differs_from_the_lock_is_refused(index: Path, tmp_path: Path, pip: str) -> None:
+    """The index serves other bytes to pip, which downloads after uv."""
     (index / "for-pip").touch()
     sample = Sample(backend="uv_build", dependencies=("idna>=3", pip))
     with pytest.raises(FailedError, match="are not available") as stop:

@@ -22,7 +22,7 @@ _OLD = datetime.now(UTC) - timedelta(hours=5)
 
 
 @dataclass
-class Cloud:
+class DaytonaCloud:
     """The double, and the gate's sandboxes on it."""
 
     state: Daytona
@@ -31,24 +31,24 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, offline: None) -> Iterator[Cloud]:
+def cloud(tmp_path: Path, offline: None) -> Iterator[DaytonaCloud]:
     """A Daytona without any sandbox."""
     directory = tmp_path / "cloud"
     directory.mkdir()
     state = Daytona(directory)
     with serve_daytona(state) as running:
         env = {"DAYTONA_API_KEY": f" {KEY}\n", "DAYTONA_API_URL": f"{running.url}/api"}
-        yield Cloud(state, DaytonaSandboxes(connect_daytona(env), GateConfig(), "acme/demo-tool", "7.1"), env)
+        yield DaytonaCloud(state, DaytonaSandboxes(connect_daytona(env), GateConfig(), "acme/demo-tool", "7.1"), env)
 
 
-def test_the_commands_give_the_same_here_and_there(cloud: Cloud) -> None:
-    """Binary, unicode, a link, 2 MiB, a failure and a kill give the same, and no sandbox remains."""
+def test_commands_give_the_same_result_in_both_sandboxes(cloud: DaytonaCloud) -> None:
+    """Binary, unicode, a link, 2 MiB, a failure and a kill; no sandbox remains."""
     assert "8 commands gave the same on Daytona as in bubblewrap" in check_parity(bubblewrap(), cloud.sandboxes)
     assert cloud.state.sandboxes == {}
     assert cloud.state.created == 1
 
 
-def test_a_difference_fails_and_is_reported(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_difference_fails_and_is_reported(cloud: DaytonaCloud, tmp_path: Path) -> None:
     """A different exit code is reported with its command, and the sandbox is deleted."""
     shims = tmp_path / "shims"
     shims.mkdir()
@@ -61,8 +61,8 @@ def test_a_difference_fails_and_is_reported(cloud: Cloud, tmp_path: Path) -> Non
     assert cloud.state.sandboxes == {}
 
 
-def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
-    """The labels are the project and the run, and the network is blocked unless it is allowed."""
+def test_daytona_sandboxes_have_labels_and_no_network(cloud: DaytonaCloud) -> None:
+    """Project and run are the labels; the network can be allowed."""
     with cloud.sandboxes.open(None):
         (made,) = cloud.state.sandboxes.values()
         assert made["labels"].items() >= _MINE.items()
@@ -73,8 +73,8 @@ def test_its_sandboxes_carry_labels_and_have_no_network(cloud: Cloud) -> None:
 
 
 @pytest.mark.full
-def test_the_candidate_is_installed_there(cloud: Cloud, ready: Ready) -> None:
-    """Without bubblewrap, the agent works on Daytona, with the candidate from the wheelhouse."""
+def test_the_candidate_is_installed_on_daytona(cloud: DaytonaCloud, ready: Ready) -> None:
+    """Without bubblewrap the agent works there, with the candidate from the wheelhouse."""
     gate = replace(GateConfig(), sandbox=SandboxKind.DAYTONA)
     assert find_sandboxes(gate, cloud.env, cloud.sandboxes) is cloud.sandboxes
     with cloud.sandboxes.open(ready.candidate.contents) as sandbox:
@@ -89,30 +89,29 @@ def test_the_candidate_is_installed_there(cloud: Cloud, ready: Ready) -> None:
         assert b"999900 bytes left out" in flood.output
 
 
-def test_a_failing_create_is_reported(cloud: Cloud) -> None:
+def test_a_failing_create_is_reported(cloud: DaytonaCloud) -> None:
     """Without a sandbox nothing passes."""
     cloud.state.faults["create"] = (400, "the quota is used up")
     with pytest.raises(FailedError, match=r"Daytona created no sandbox: .*quota is used up"):
         check_parity(bubblewrap(), cloud.sandboxes)
 
 
-def test_a_failing_delete_fails_a_good_run(cloud: Cloud) -> None:
-    """A sandbox that remains costs money: it is reported."""
+def test_a_failing_delete_fails_a_successful_run(cloud: DaytonaCloud) -> None:
+    """A remaining sandbox costs money."""
     cloud.state.faults["delete"] = (500, "not now")
     with pytest.raises(FailedError, match=r"sandbox-1 could not be deleted: .*not now"):
         check_parity(bubblewrap(), cloud.sandboxes)
 
 
-def test_a_failing_delete_hides_no_other_failure(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first failure is the error; the delete is a warning then."""
+def test_a_failing_delete_hides_no_other_failure(cloud: DaytonaCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a warning then."""
     cloud.state.faults |= {"delete": (500, "not now"), "execute": (400, "no shell")}
     with pytest.raises(FailedError, match=r"Daytona ran no command: .*no shell"):
         check_parity(bubblewrap(), cloud.sandboxes)
     assert "sandbox-1 could not be deleted" in capsys.readouterr().err
 
 
-def test_the_sandbox_is_deleted_after_an_interrupt(cloud: Cloud) -> None:
-    """After Ctrl-C within the block no sandbox remains."""
+def test_the_sandbox_is_deleted_after_an_interrupt(cloud: DaytonaCloud) -> None:
 
     def interrupt() -> None:
         with cloud.sandboxes.open(None):
@@ -124,8 +123,8 @@ def test_the_sandbox_is_deleted_after_an_interrupt(cloud: Cloud) -> None:
     assert cloud.state.sandboxes == {}
 
 
-def test_the_reaper_deletes_only_old_sandboxes_of_this_project(cloud: Cloud) -> None:
-    """A killed run's sandboxes are deleted, on every page; a running run's and another project's remain."""
+def test_the_reaper_deletes_only_old_sandboxes_of_this_project(cloud: DaytonaCloud) -> None:
+    """On every page; not those of a running run or of another project."""
     state, client = cloud.state, cloud.sandboxes.client
     kept = [
         state.add(labels=_MINE),
@@ -141,8 +140,8 @@ def test_the_reaper_deletes_only_old_sandboxes_of_this_project(cloud: Cloud) -> 
     assert list(state.sandboxes.values()) == [*kept, undated]
 
 
-def test_the_reaper_checks_the_label_itself(cloud: Cloud) -> None:
-    """From an unfiltered list it deletes only this project's sandboxes."""
+def test_the_reaper_checks_the_label_itself(cloud: DaytonaCloud) -> None:
+    """Also in an unfiltered list."""
     cloud.state.ignores_labels = True
     foreign = cloud.state.add(labels={"owner": "somebody"}, created_at=_OLD)
     cloud.state.add(labels=_MINE, created_at=_OLD)
@@ -154,8 +153,8 @@ def test_the_reaper_checks_the_label_itself(cloud: Cloud) -> None:
     ("fault", "message"),
     [("list", "Daytona does not list its sandboxes"), ("delete", "the Daytona sandbox sandbox-1 could not be deleted")],
 )
-def test_a_failing_reaper_fails_the_gate(cloud: Cloud, fault: str, message: str) -> None:
-    """Neither a failing list nor a remaining sandbox passes."""
+def test_a_failing_reaper_fails_the_gate(cloud: DaytonaCloud, fault: str, message: str) -> None:
+    """By a failing list or a remaining sandbox."""
     cloud.state.add(labels=_MINE, created_at=_OLD)
     cloud.state.faults[fault] = (500, "broken")
     with pytest.raises(FailedError, match=message):
@@ -171,13 +170,13 @@ def test_a_failing_reaper_fails_the_gate(cloud: Cloud, fault: str, message: str)
     ],
 )
 def test_a_key_is_sent_to_no_unsafe_address(offline: None, env: dict[str, str], message: str) -> None:
-    """To an address that is unencrypted, or outside of a rehearsal, nothing is sent."""
+    """Unencrypted, or, in a rehearsal, on another machine."""
     with pytest.raises(RefusedError, match=message):
         connect_daytona({"DAYTONA_API_KEY": KEY, **env})
 
 
-def test_a_wrong_key_is_reported_without_it(cloud: Cloud) -> None:
-    """The API's refusal is reported, and does not contain the key."""
+def test_a_wrong_key_is_reported_without_it(cloud: DaytonaCloud) -> None:
+    """In the words of the API's refusal."""
     client = connect_daytona({**cloud.env, "DAYTONA_API_KEY": "SECRET-wrong"})
     with pytest.raises(FailedError, match="Unauthorized") as stop:
         reap(client, "acme/demo-tool", 120)

@@ -31,7 +31,7 @@ def test_a_judgement_is_one_json_object_alone_or_in_a_code_block(form: str) -> N
 
 
 def test_a_failing_judgement_is_parsed() -> None:
-    """A fail with its reason is read, whatever the criteria say."""
+    """With its reason, whatever the criteria are."""
     judgement = parse_judgement(json.dumps(_GOOD | {"verdict": "fail", "reason": "It\nguessed.", "evidence": False}))
     assert (judgement.passed, judgement.reason) == (False, "It guessed.")
 
@@ -60,7 +60,7 @@ def test_a_failing_judgement_is_parsed() -> None:
     ],
 )
 def test_a_malformed_judgement_fails(change: Callable[[dict[str, Any]], str], message: str) -> None:
-    """Prose, truncated JSON, other keys and a pass against its own criteria never pass."""
+    """Prose, truncated JSON, other keys, a pass against its own criteria."""
     with pytest.raises(FailedError, match=message):
         parse_judgement(change(_GOOD))
 
@@ -111,7 +111,7 @@ def test_a_good_rollout_passes_an_honest_judge(offline: None, tmp_path: Path) ->
         (lambda prompt: "", "is not JSON"),
     ],
 )
-def test_a_judge_that_does_not_pass_fails_a_good_rollout(
+def test_a_failing_judgement_fails_a_good_rollout(
     offline: None, tmp_path: Path, judge: Callable[[str], str], message: str
 ) -> None:
     """The reward alone is not enough."""
@@ -119,8 +119,7 @@ def test_a_judge_that_does_not_pass_fails_a_good_rollout(
         _judged(tmp_path, ModelServer(judge=judge))
 
 
-def test_a_judge_that_errors_fails_a_good_rollout(offline: None, tmp_path: Path) -> None:
-    """Without an answer nothing passes."""
+def test_a_judge_error_fails_a_good_rollout(offline: None, tmp_path: Path) -> None:
     with pytest.raises(FailedError, match="the judge did not answer: 500: the server failed"):
         _judged(tmp_path, ModelServer(faults=[lambda request: refusal(500, "broken")]))
 

@@ -52,8 +52,8 @@ def _run(candidate: Candidate, directory: Path, script: str, **settings: int) ->
     return own_command(candidate, _chosen(), context, Recorder(context.kept / "trajectory.jsonl", redactor))
 
 
-def test_placeholders_are_filled_within_their_words() -> None:
-    """Each word stays one word, whatever the values; the model is written as LiteLLM-style clients do."""
+def test_a_filled_placeholder_stays_one_argument() -> None:
+    """Whatever its value is; the model is written as LiteLLM-style clients do."""
     gate = GateConfig(
         rollout=("context", "--agent", "{agent}", "--model={model}", "{jobs_dir}", "{provider}:{model_id}", "{{x}}"),
         agent="open hands",
@@ -67,13 +67,13 @@ def test_placeholders_are_filled_within_their_words() -> None:
 
 @pytest.mark.parametrize("word", ["{key}", "{", "{}", "{0}", "{model.nothing}", "{jobs_dir.parent}"])
 def test_an_unknown_placeholder_is_refused(word: str) -> None:
-    """A typing error is found before the command runs."""
+    """Before the command runs."""
     with pytest.raises(RefusedError, match="cannot be filled in"):
         fill_placeholders(GateConfig(rollout=("context", word)), _chosen(), Path("jobs"))
 
 
 def test_the_command_gets_only_the_chosen_providers_key(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """The command sees the key that it needs, the candidate's programs first, and no other secret."""
+    """And the candidate's programs first on the PATH."""
     rollout = _run(ready.candidate, tmp_path, _WRITE % _RESULT.replace("true", "True"), max_output=100_000)
     log = (tmp_path / "kept" / "rollout.log").read_text()
     env = json.loads(log)
@@ -85,8 +85,8 @@ def test_the_command_gets_only_the_chosen_providers_key(ready: Ready, offline: N
     assert result.problems() == ()
 
 
-def test_its_output_and_files_are_kept_without_secrets(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """A trajectory that contains a key is kept without it."""
+def test_rollout_output_and_files_are_saved_without_secrets(ready: Ready, offline: None, tmp_path: Path) -> None:
+    """Also a trajectory that contains a key."""
     _run(ready.candidate, tmp_path, _WRITE % _RESULT)
     kept = "".join(path.read_text() for path in (tmp_path / "kept").iterdir())
     assert MARK not in kept
@@ -104,8 +104,8 @@ def test_a_litellm_style_client_finds_its_own_variables(ready: Ready) -> None:
     assert (env["LITELLM_PROXY_API_KEY"], env["LITELLM_PROXY_API_BASE"], env["BF_TOKEN"]) == ("k", "https://x", "k")
 
 
-def test_benchflows_own_result_is_read(ready: Ready, offline: None, tmp_path: Path) -> None:
-    """Rewards, tool calls and tokens are read from BenchFlow's keys, the trajectory from its own directory."""
+def test_benchflows_result_is_read(ready: Ready, offline: None, tmp_path: Path) -> None:
+    """Rewards, tool calls and tokens, and the trajectory from its own directory."""
     script = """
 import json, pathlib, sys
 trial = pathlib.Path(sys.argv[1], "job", "trial"); (trial / "trajectory").mkdir(parents=True)
@@ -135,7 +135,7 @@ trial = pathlib.Path(sys.argv[1], "job", "trial"); (trial / "trajectory").mkdir(
 def test_a_failure_or_missing_files_fail_the_gate(
     ready: Ready, offline: None, tmp_path: Path, script: str, message: str
 ) -> None:
-    """It must exit with 0 and write exactly one result with its trajectory."""
+    """The command must exit with 0 and write exactly one result with its trajectory."""
     with pytest.raises(FailedError, match=message):
         _run(ready.candidate, tmp_path, script, max_seconds=2)
 
@@ -155,8 +155,8 @@ def test_a_failure_or_missing_files_fail_the_gate(
         ('{"reward": 1, "tool_calls": 3, "tokens": -5}', "it used no tokens"),
     ],
 )
-def test_a_result_without_tools_tokens_or_reward_is_not_real(
+def test_a_result_without_tools_tokens_or_reward_fails(
     ready: Ready, offline: None, tmp_path: Path, result: str, problem: str
 ) -> None:
-    """A result without measurements is not accepted, whatever the judge decides."""
+    """Whatever the judge decides."""
     assert problem in _run(ready.candidate, tmp_path, _WRITE % result).result.problems()

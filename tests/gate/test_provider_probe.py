@@ -1,4 +1,4 @@
-"""The probe against servers that answer correctly, wrongly, slowly, or not at all."""
+"""The probe against servers with correct, wrong, slow and missing answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _choose(env: Mapping[str, str], *, seconds: float = 5, pause: float = 0.01) 
 
 
 def _refused(env: Mapping[str, str], *, seconds: float = 5) -> str:
-    """Return the line of the provider that failed."""
+    """Return the line of the failed provider."""
     with pytest.raises(RefusedError, match="no model provider answers") as stop:
         _choose(env, seconds=seconds)
     assert KEY not in f"{stop.value} {stop.value.hint}"
@@ -42,12 +42,12 @@ def _refused(env: Mapping[str, str], *, seconds: float = 5) -> str:
 
 @pytest.fixture
 def server(offline: None) -> ModelServer:
-    """A server that knows the probe's key."""
+    """A server that accepts the probe's key."""
     return ModelServer(keys=frozenset({KEY}))
 
 
 def test_a_provider_that_answers_is_chosen(server: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its line contains the duration, the others' that they are not configured."""
+    """Its line contains the duration, the others that they are not configured."""
     with serve_model(server) as running:
         assert _choose(_environment(running.url)).name == "openai"
     output = capsys.readouterr().err
@@ -56,8 +56,8 @@ def test_a_provider_that_answers_is_chosen(server: ModelServer, capsys: pytest.C
     assert server.asked[0]["max_completion_tokens"] == 512
 
 
-def test_the_next_provider_is_queried_when_one_does_not_answer(server: ModelServer) -> None:
-    """After a refused key, the next provider with a key follows."""
+def test_the_next_provider_is_tried_after_a_failed_one(server: ModelServer) -> None:
+    """A refused key."""
     with serve_model(server) as running:
         env = _environment(running.url, DEEPSEEK_API_KEY="wrong-key", DEEPSEEK_BASE_URL=f"{running.url}/v1")
         assert _choose(env).name == "openai"
@@ -117,7 +117,7 @@ def test_the_next_provider_is_queried_when_one_does_not_answer(server: ModelServ
 def test_a_wrong_response_is_reported_in_plain_words(
     server: ModelServer, answer: Callable[[], Response], message: str, times: int
 ) -> None:
-    """A status alone is no answer; a retry happens where it may help; no line quotes the server."""
+    """It is retried only where that may help; no line quotes the server."""
     server.faults.append(lambda request: answer())
     with serve_model(server) as running:
         assert message in _refused(_environment(running.url))
@@ -153,14 +153,13 @@ def _hanging(server: ModelServer) -> Iterator[None]:
         released.set()
 
 
-def test_a_server_that_hangs_times_out(server: ModelServer) -> None:
-    """Silence is bounded, and is no answer."""
+def test_a_hanging_server_times_out(server: ModelServer) -> None:
     with serve_model(server) as running, _hanging(server):
         assert _refused(_environment(running.url), seconds=0.3) == "openai: no answer within 0 s"
 
 
 def test_a_slow_server_is_chosen(server: ModelServer) -> None:
-    """An answer within the time counts."""
+    """Within the time limit."""
 
     def late(request: Request) -> None:
         time.sleep(0.2)
@@ -200,7 +199,7 @@ def _raw(*pieces: bytes, forever: bytes = b"") -> Iterator[str]:
 
 
 def test_a_truncated_response_is_an_error(offline: None) -> None:
-    """A stream that ends before its announced length is no answer."""
+    """The stream ends before its announced length."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
     with _raw(head + b'{"choices": [{"message": {"content": "ready"') as url:
         assert _refused(_environment(url)) == "openai: the response was cut short"
@@ -242,12 +241,12 @@ def test_a_closed_port_is_reported(offline: None) -> None:
     ],
 )
 def test_a_key_is_sent_to_no_unsafe_address(offline: None, url: str, more: dict[str, str], message: str) -> None:
-    """To an address that is unencrypted, malformed or outside of a rehearsal, nothing is sent."""
+    """Unencrypted, malformed, or, in a rehearsal, on another machine."""
     assert message in _refused(_environment(url, **more))
 
 
 def test_without_any_key_the_refusal_lists_the_secrets(offline: None) -> None:
-    """The refusal lists every provider, and how GitHub Models gets its token although its name is not allowed."""
+    """Of every provider, and how GitHub Models gets its token although its name is not allowed."""
     with pytest.raises(RefusedError) as stop:
         _choose({})
     hint = stop.value.hint

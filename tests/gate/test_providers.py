@@ -1,4 +1,4 @@
-"""The providers: their order, what configures them, and which of them is chosen."""
+"""The providers: their order, their configuration, and which one is chosen."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _configured(env: dict[str, str], name: str, **gate: object) -> Configured:
     return configured
 
 
-def test_the_order_is_the_reference_documents() -> None:
-    """Providers and key variables are those of the reference document."""
+def test_the_provider_order_matches_the_reference_document() -> None:
+    """With their key variables."""
     keys = [" or ".join(provider.keys) for provider in PROVIDERS]
     assert keys == [
         "DEEPSEEK_API_KEY", "GLM_API_KEY", "QWEN_API_KEY", "LITELLM_API_KEY or BF_TOKEN", "OPENAI_API_KEY",
@@ -42,7 +42,7 @@ def test_the_order_is_the_reference_documents() -> None:
 
 
 def test_the_first_configured_provider_that_answers_is_chosen() -> None:
-    """In all 729 combinations of six unset, silent and answering providers, the first that answers is chosen."""
+    """In all 729 combinations of six unset, silent and answering providers."""
     states = ("unset", "silent", "answers")
     for combination in itertools.product(states, repeat=len(PROVIDERS)):
         env = {"LITELLM_BASE_URL": "https://proxy.example/v1"}
@@ -70,7 +70,7 @@ def test_the_first_configured_provider_that_answers_is_chosen() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_an_empty_or_blank_key_configures_nothing(value: str) -> None:
-    """GitHub passes a secret that does not exist as an empty string."""
+    """GitHub passes a missing secret as an empty string."""
     statuses = _statuses({key: value for provider in PROVIDERS for key in provider.keys})
     assert all(status.configured is None for status in statuses.values())
 
@@ -82,8 +82,8 @@ def test_a_key_is_stripped_and_never_shown() -> None:
     assert "SECRET" not in repr(configured)
 
 
-def test_litellm_needs_an_address_and_takes_bf_token() -> None:
-    """LiteLLM has no default address, and two variables for its key, of which the first wins."""
+def test_litellm_requires_an_address_and_accepts_bf_token() -> None:
+    """It has two variables for its key, of which the first is preferred."""
     assert _statuses({"BF_TOKEN": "b"})["litellm"].missing == "LITELLM_BASE_URL is not set"
     env = {"BF_TOKEN": "b", "LITELLM_BASE_URL": "https://proxy.example"}
     assert _configured(env, "litellm").key_name == "BF_TOKEN"
@@ -118,7 +118,6 @@ def test_a_project_reorders_drops_and_adds_providers() -> None:
         (GateConfig(extra_providers=(ExtraProvider("glm", "K", "https://x.example", "m"),)), "two providers"),
     ],
 )
-def test_an_unknown_or_duplicate_name_is_refused(gate: GateConfig, message: str) -> None:
-    """A typing error in the configuration is reported."""
+def test_an_unknown_or_repeated_provider_is_refused(gate: GateConfig, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         in_order(gate)

@@ -1,4 +1,4 @@
-"""The whole gate: from the options to the outcome, the provenance and the remaining files."""
+"""The whole gate: options, outcome, file of the tested commit, and the remaining files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from release_channels.model.tested_commit import parse_provenance
 from release_channels.rehearsal.fake_llm import ModelServer, Reply, refusal, serve_model
 from tests.cli.screen import BIN, nox, readme_noxfile, run, start, wait_until
 from tests.conftest import MakeRepo, RunSession
-from tests.github.hubs import NAME, READER, open_hub
+from tests.github.hubs import NAME, READER, open_github
 from tests.support.backends import own_backend
 from tests.support.daytona_api import KEY as DAYTONA_KEY
 from tests.support.daytona_api import Daytona, serve_daytona
@@ -41,7 +41,7 @@ def _sample(tail: str = "", version: str = "1.2.0.dev0") -> Sample:
 
 
 def _event(directory: Path, sha: str, **changes: Any) -> dict[str, str]:
-    """The environment of a gate that a test run has started."""
+    """Return the environment of a gate that a test run started."""
     run = {
         "id": 7001, "run_number": 42, "run_attempt": 2, "path": ".github/workflows/test.yml", "event": "push",
         "conclusion": "success", "head_sha": sha, "head_branch": "main", "head_repository": {"full_name": NAME},
@@ -71,8 +71,8 @@ def model(offline: None) -> Iterator[tuple[ModelServer, dict[str, str]]]:
 Model = tuple[ModelServer, dict[str, str]]
 
 
-def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
-    """The provenance contains commit, runs, repository, results and the candidate's files."""
+def test_a_passed_gate_writes_the_tested_commit(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """With runs, repository, results and the candidate's files."""
     repo = make_repo(_sample())
     sha = repo.git("rev-parse", "HEAD")
     repo.commit("main has moved on", {"later.txt": "later"})
@@ -98,13 +98,10 @@ def test_a_passed_gate_writes_what_it_passed(make_repo: MakeRepo, model: Model, 
 
 
 @pytest.mark.parametrize("version", ["1.2.0.dev0", pytest.param("1.2.0", marks=pytest.mark.full)])
-def test_what_was_gated_is_what_ships(
+def test_the_candidate_is_bit_for_bit_the_build(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, offline: None, version: str
 ) -> None:
-    """The candidate is bit for bit what `build` makes of that commit: the preview, or on a staged commit the final.
-
-    The project has no model in it: its own commands decide.
-    """
+    """Of a preview, or on a staged commit of the final; the project's own commands are its gate."""
     repo = make_repo(_sample(_COMMANDS, version))
     sha = repo.git("rev-parse", "HEAD")
     repo.tag("v1.2.0")
@@ -121,10 +118,10 @@ def test_what_was_gated_is_what_ships(
 
 @pytest.mark.full
 @pytest.mark.parametrize("backend", ["hatchling", "setuptools", "pdm-backend"])
-def test_real_build_backends_build_reproducibly(
+def test_real_build_backends_give_the_same_candidate(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, backend: str
 ) -> None:
-    """Also with backends whose sdists have to be normalized."""
+    """Also with backends whose sdists are normalized."""
     sample = Sample(backend=backend, tail="\n" + _COMMANDS)
     repo = make_repo(Sample(backend=backend, tail=sample.tail, files=_IGNORED))
     assert _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"))).result is Result.DONE
@@ -141,8 +138,8 @@ def test_real_build_backends_build_reproducibly(
         pytest.param('["no-such-program"]', "gate: `no-such-program` exited 127", marks=pytest.mark.full),
     ],
 )
-def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path, words: str, message: str) -> None:
-    """The first that does not exit with 0 is reported, and there is no provenance."""
+def test_a_failing_command_fails_the_gate(make_repo: MakeRepo, tmp_path: Path, words: str, message: str) -> None:
+    """The first one is reported, and no tested commit is written."""
     repo = make_repo(_sample(_GATE + f"model = false\ncommands = [{words}]\n"))
     (repo.root / "provenance.json").write_text("of another commit")
     outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
@@ -152,8 +149,8 @@ def test_a_command_that_fails_fails_the_gate(make_repo: MakeRepo, tmp_path: Path
 
 
 @pytest.mark.full
-def test_a_rollout_that_fails_leaves_no_provenance(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
-    """An older provenance is removed, and the trajectory is there to be read."""
+def test_a_failing_rollout_leaves_no_tested_commit(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """An older file is deleted, and the trajectory stays readable."""
     model[0].agent = gives_up
     repo = make_repo(_sample())
     (repo.root / "provenance.json").write_text("of another commit")
@@ -163,8 +160,8 @@ def test_a_rollout_that_fails_leaves_no_provenance(make_repo: MakeRepo, model: M
     assert "I cannot do this" in (repo.root / ".release-channels/gate/trajectory.jsonl").read_text()
 
 
-def test_no_provider_is_refused_before_anything_is_built(make_repo: MakeRepo, offline: None) -> None:
-    """Without a key nothing is built, and the refusal says which secrets to set."""
+def test_a_missing_provider_is_refused_before_the_build(make_repo: MakeRepo, offline: None) -> None:
+    """The hint contains the secrets to set."""
     repo = make_repo(_sample())
     before = repo.fingerprint()
     outcome = _run(repo)
@@ -173,8 +170,8 @@ def test_no_provider_is_refused_before_anything_is_built(make_repo: MakeRepo, of
     assert repo.fingerprint() == before
 
 
-def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> None:
-    """The outcome is skipped, and no server is queried."""
+def test_a_disabled_gate_is_skipped(make_repo: MakeRepo, offline: None) -> None:
+    """No server is queried."""
     repo = make_repo(_sample(_GATE + "enabled = false\n"))
     before = repo.fingerprint()
     outcome = _run(repo)
@@ -202,7 +199,7 @@ def test_a_gate_that_is_off_is_skipped(make_repo: MakeRepo, offline: None) -> No
     ],
 )
 def test_wrong_settings_are_refused(make_repo: MakeRepo, offline: None, tail: str, message: str) -> None:
-    """A wrong setting is refused before anything changes."""
+    """Before anything changes."""
     repo = make_repo(_sample(_GATE + tail))
     before = repo.fingerprint()
     outcome = _run(repo)
@@ -226,7 +223,7 @@ def test_wrong_settings_are_refused(make_repo: MakeRepo, offline: None, tail: st
 def test_an_unsuitable_test_run_is_skipped(
     make_repo: MakeRepo, tmp_path: Path, model: Model, changes: dict[str, Any], message: str
 ) -> None:
-    """Code that did not pass its tests, or is not from main, is neither built nor run near a key."""
+    """Code of a failed run, or from outside main, is neither built nor run near a key."""
     repo = make_repo(_sample())
     env = model[1] | _event(tmp_path, repo.git("rev-parse", "HEAD"), **changes)
     before = repo.fingerprint()
@@ -237,8 +234,8 @@ def test_an_unsuitable_test_run_is_skipped(
     assert model[0].asked == []
 
 
-def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path: Path, offline: None) -> None:
-    """A wrong `workflow_run` is a mistake in the workflow, and nothing is gated."""
+def test_a_gate_after_another_workflow_is_refused(make_repo: MakeRepo, tmp_path: Path, offline: None) -> None:
+    """Its `workflow_run` is wrong."""
     repo = make_repo(_sample())
     path = ".github/workflows/lint.yml"
     outcome = _run(repo, env=_event(tmp_path, repo.git("rev-parse", "HEAD"), path=path))
@@ -258,7 +255,6 @@ def test_a_gate_behind_another_workflow_is_refused(make_repo: MakeRepo, tmp_path
 def test_options_that_contradict_the_event_are_refused(
     make_repo: MakeRepo, tmp_path: Path, offline: None, words: tuple[str, ...], message: str
 ) -> None:
-    """The command line cannot override the event."""
     repo = make_repo(_sample())
     before = repo.fingerprint()
     outcome = _run(repo, *words, env=_event(tmp_path, repo.git("rev-parse", "HEAD")))
@@ -268,7 +264,7 @@ def test_options_that_contradict_the_event_are_refused(
 
 
 def test_one_provider_can_be_requested(make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    """With --provider the others are ignored, also those that come before it."""
+    """The others are ignored, also those before it."""
     repo = make_repo(_sample())
     env = model[1] | {"DEEPSEEK_API_KEY": "k", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9"}
     for words in (("--dry-run",), ()):
@@ -278,10 +274,10 @@ def test_one_provider_can_be_requested(make_repo: MakeRepo, model: Model, capsys
     assert model[0].asked == []
 
 
-def test_a_dry_run_shows_all_and_queries_no_server(
+def test_a_dry_run_shows_the_plan_and_queries_no_server(
     make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Providers, models and limits are shown; no server is queried and nothing is written."""
+    """Providers, models and limits; nothing is written."""
     repo = make_repo(_sample())
     repo.write({"notes.txt": "mine"})
     before = repo.fingerprint()
@@ -301,7 +297,7 @@ def test_a_dry_run_shows_all_and_queries_no_server(
 
 
 def _dispatch(directory: Path, branch: str | None) -> dict[str, str]:
-    """The environment of a gate that somebody has started by hand."""
+    """Return the environment of a gate that was started by hand."""
     file = directory / "event.json"
     file.write_text(json.dumps({"inputs": branch if branch is None else {"branch": branch}}))
     return {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": str(file)}
@@ -311,7 +307,7 @@ def _dispatch(directory: Path, branch: str | None) -> dict[str, str]:
 def test_a_gate_by_hand_is_of_main_if_no_branch_is_named(
     make_repo: MakeRepo, tmp_path: Path, offline: None, branch: str | None
 ) -> None:
-    """A workflow without the input is one in which nobody names a branch."""
+    """Also of a workflow without the input."""
     repo = make_repo(_sample(_COMMANDS))
     outcome = _run(repo, "--dry-run", env=_dispatch(tmp_path, branch))
     assert (outcome.result, outcome.commit) == (Result.PLANNED, repo.git("rev-parse", "HEAD"))
@@ -327,9 +323,9 @@ def test_a_branch_is_gated_as_main_gates_and_leaves_no_proof(make_repo: MakeRepo
     repo.git("push", "--quiet", "origin", "feat/topic")
     repo.git("switch", "--quiet", "main")
     (repo.root / "provenance.json").write_text("of another commit")
-    with open_hub(repo) as hub:
-        hub.state.add_run("test.yml", sha, number=8)
-        env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
+    with open_github(repo) as github:
+        github.state.add_run("test.yml", sha, number=8)
+        env = {"GITHUB_API_URL": github.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
         outcome = _run(repo, env=model[1] | env | _dispatch(tmp_path, "feat/topic"))
     assert (outcome.result, outcome.commit, outcome.version) == (Result.DONE, sha, "1.2.0.dev0")
     assert outcome.message.endswith(
@@ -370,20 +366,20 @@ def test_code_of_a_fork_is_never_gated(make_repo: MakeRepo, tmp_path: Path, mode
 
 
 @pytest.mark.full
-def test_a_local_gate_takes_the_test_run_from_github(make_repo: MakeRepo, offline: None) -> None:
-    """Without an event, GitHub is queried for the run; there is no run of the gate then."""
+def test_a_local_gate_reads_the_test_run_from_github(make_repo: MakeRepo, offline: None) -> None:
+    """Without an event, there is no run of the gate."""
     repo = make_repo(_sample(_COMMANDS))
-    with open_hub(repo) as hub:
-        wanted = hub.state.add_run("test.yml", repo.git("rev-parse", "HEAD"), number=8)
-        env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
+    with open_github(repo) as github:
+        wanted = github.state.add_run("test.yml", repo.git("rev-parse", "HEAD"), number=8)
+        env = {"GITHUB_API_URL": github.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
         assert _run(repo, env=env).result is Result.DONE
     provenance = parse_provenance((repo.root / "provenance.json").read_text())
     assert (provenance.test_run.id, provenance.test_run.number, str(provenance.version)) == (wanted, 8, "1.2.0.dev8")
     assert provenance.gate_run is None
 
 
-def test_without_a_test_run_the_gate_writes_no_provenance(make_repo: MakeRepo, offline: None) -> None:
-    """No provenance is written, an older one is removed, and the outcome contains the reason."""
+def test_without_a_test_run_no_tested_commit_is_written(make_repo: MakeRepo, offline: None) -> None:
+    """An older file is deleted, and the outcome contains the reason."""
     repo = make_repo(_sample(_COMMANDS))
     (repo.root / "provenance.json").write_text("old")
     outcome = _run(repo)
@@ -394,16 +390,15 @@ def test_without_a_test_run_the_gate_writes_no_provenance(make_repo: MakeRepo, o
 
 
 @pytest.mark.parametrize("version", ["1.2.0rc1", "1.2.0+local"])
-def test_a_version_that_no_channel_publishes_is_refused(make_repo: MakeRepo, offline: None, version: str) -> None:
-    """Nothing that could be published would be gated."""
+def test_a_version_of_no_channel_is_refused(make_repo: MakeRepo, offline: None, version: str) -> None:
     repo = make_repo(_sample(version=version))
     before = repo.fingerprint()
     assert _run(repo).result is Result.REFUSED
     assert repo.fingerprint() == before
 
 
-def test_a_path_of_the_provenance_that_is_in_use_is_refused(make_repo: MakeRepo, offline: None) -> None:
-    """What git tracks, or is not a file, is not overwritten."""
+def test_an_unsuitable_path_of_the_tested_commit_is_refused(make_repo: MakeRepo, offline: None) -> None:
+    """A tracked path, or one that is not a file, is not overwritten."""
     repo = make_repo(_sample())
     (repo.root / "provenance.json").mkdir()
     assert "provenance.json is in use" in _run(repo).message
@@ -417,7 +412,7 @@ def test_a_path_of_the_provenance_that_is_in_use_is_refused(make_repo: MakeRepo,
 
 @pytest.mark.full
 def test_dependencies_are_available_as_wheels(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """The wheelhouse contains the candidate's dependencies; one that is not available fails the gate."""
+    """In the wheelhouse; a missing one fails the gate."""
     tail = _GATE + 'model = false\ncommands = [["python", "-c", "import idna, demo_tool"]]\n'
     sample = Sample(dependencies=("idna>=3",), tail="\n" + tail, files=_IGNORED)
     repo = make_repo(sample)
@@ -430,7 +425,7 @@ def test_dependencies_are_available_as_wheels(make_repo: MakeRepo, tmp_path: Pat
 
 @pytest.fixture
 def planted(make_repo: MakeRepo, tmp_path: Path) -> dict[str, str]:
-    """Every kind of secret that a gate's job may have, with a mark."""
+    """Every kind of secret that a gate's job can have, with a mark."""
     return {
         "DEEPSEEK_API_KEY": f"{MARK}-deepseek", "DEEPSEEK_BASE_URL": "http://127.0.0.1:9", "BF_TOKEN": f"{MARK}-bf",
         "GITHUB_MODELS_TOKEN": f"{MARK}-models-token", "GITHUB_MODELS_BASE_URL": "http://127.0.0.1:9",
@@ -440,7 +435,7 @@ def planted(make_repo: MakeRepo, tmp_path: Path) -> dict[str, str]:
 
 
 def _echo(request: Any) -> Any:
-    """A provider that quotes what it was sent."""
+    """Answer as a provider that quotes its request."""
     return refusal(400, f"bad request: {dict(request.headers)}") if "SECRET-wrong" in str(request.headers) else None
 
 
@@ -453,10 +448,10 @@ def _echo(request: Any) -> Any:
         pytest.param("snoops", False, marks=pytest.mark.full),
     ],
 )
-def test_no_secret_remains_anywhere(
+def test_no_output_or_file_contains_a_secret(
     make_repo: MakeRepo, model: Model, tmp_path: Path, planted: dict[str, str], agent: str, verbose: bool
 ) -> None:
-    """A whole run with every secret marked, in a process of its own: neither its output nor any file contains one."""
+    """Of a whole run with every secret marked, in its own process."""
     model[0].faults.append(_echo)
     if agent == "snoops":
         model[0].agent = snoops
@@ -484,10 +479,10 @@ def test_no_secret_remains_anywhere(
             assert MARK.encode() not in path.read_bytes(), path
 
 
-def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
+def test_the_key_of_a_projects_own_provider_is_redacted(
     make_repo: MakeRepo, model: Model, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A variable that is named like no secret contains one if the settings say so, and a model may quote it."""
+    """Whatever its variable's name is."""
     server, env = model
     extra = f'name = "acme"\nkey = "ACME"\nbase-url = "{env["OPENAI_BASE_URL"]}"\nmodel = "acme-1"\n'
     repo = make_repo(_sample(f"[[tool.release-channels.gate.extra-providers]]\n{extra}"))
@@ -504,7 +499,7 @@ def test_the_key_of_a_projects_own_provider_is_hidden_whatever_its_name(
 def test_a_crash_shows_no_secret(
     make_repo: MakeRepo, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The message of a bug and its traceback in debug.log are redacted."""
+    """Message and traceback in debug.log are redacted."""
     repo = make_repo(_sample())
     env = {**os.environ, **model[1]}
 
@@ -526,8 +521,8 @@ def test_a_crash_shows_no_secret(
 
 
 @pytest.mark.full
-def test_daytona_is_checked_if_there_is_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
-    """With a key, parity and reaper belong to the gate, and their failure is the gate's."""
+def test_daytona_is_part_of_the_gate_with_a_key(make_repo: MakeRepo, model: Model, tmp_path: Path) -> None:
+    """A failure of parity or reaper fails the gate."""
     repo = make_repo(_sample())
     cloud = tmp_path / "cloud"
     cloud.mkdir()
@@ -551,7 +546,7 @@ def test_daytona_is_checked_if_there_is_a_key(make_repo: MakeRepo, model: Model,
 def test_an_interrupted_gate_leaves_nothing_running(
     make_repo: MakeRepo, model: Model, tmp_path: Path, ending: str
 ) -> None:
-    """Ctrl-C and a cancelled job end the agent's command, remove the sandbox, and are reported as a failure."""
+    """Ctrl-C and a cancelled job end the agent's command, delete the sandbox, and are a failure."""
     marker = f"271.{os.getpid()}"
     model[0].agent = lambda messages: runs(f"sleep {marker}")
     repo = make_repo(_sample())

@@ -1,4 +1,4 @@
-"""The reward: by the built-in verifier, or by the project's own in a sandbox that the agent never used."""
+"""The reward: by the built-in verifier, or by the project's own in a fresh sandbox."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from release_channels.errors import FailedError
 from release_channels.gate.smoke_task import uses
-from tests.support.gating import Play, first, submits
+from tests.support.gating import RunRollout, first, submits
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from tests.support.gating import Play, first, submits
         "python -c 'import demo_tool'", "python -m demo_tool", "echo 'from demo_tool import main' | python",
     ],
 )  # fmt: skip
-def test_a_command_that_starts_a_program_or_imports_a_package_uses_the_project(command: str) -> None:
-    """Every way to write it in a shell counts."""
+def test_starting_a_program_or_importing_uses_the_project(command: str) -> None:
+    """In every way to write it in a shell."""
     assert uses(("demo-tool",), ("demo_tool",), command)
 
 
@@ -29,13 +29,12 @@ def test_a_command_that_starts_a_program_or_imports_a_package_uses_the_project(c
         "python -c 'import demo_tools'", "python -m demo_tool2", "echo demo-tool", "true",
     ],
 )  # fmt: skip
-def test_a_command_that_only_names_it_does_not(command: str) -> None:
-    """Neither an installation nor reading a file is a use."""
+def test_only_mentioning_the_project_does_not_use_it(command: str) -> None:
+    """Such as an installation, or reading a file."""
     assert not uses(("demo-tool",), ("demo_tool",), command)
 
 
 def test_a_project_without_programs_and_packages_is_never_used() -> None:
-    """Without a program or package no command counts as a use."""
     assert not uses((), (), "true")
 
 
@@ -54,26 +53,26 @@ _OWN = "import json, pathlib; submission = json.load(open('/verifier/submission.
         ("open('/verifier/mine', 'w')", False),
     ],
 )
-def test_the_projects_own_verifier_decides(play: Play, script: str, passes: bool) -> None:
-    """Its exit code is the reward; it sees submission, commands, the project and the agent's work, all read-only."""
+def test_the_projects_own_verifier_decides(run_rollout: RunRollout, script: str, passes: bool) -> None:
+    """By its exit code; it gets submission, commands, project and the agent's work, all read-only."""
     agent = first("umask 077; echo made > made.txt", then=lambda _: submits())
     verifier = ("python", "-c", _OWN + script)
     if passes:
-        assert play(agent, verifier=verifier).result.reward == 1.0
+        assert run_rollout(agent, verifier=verifier).result.reward == 1.0
     else:
         with pytest.raises(FailedError, match=r"the reward is 0: the verifier exited with 1: "):
-            play(agent, verifier=verifier)
+            run_rollout(agent, verifier=verifier)
 
 
-def test_a_verifier_sees_nothing_that_the_agent_left(play: Play) -> None:
-    """A program or module of the agent in `work` or /tmp does not affect the verifier."""
+def test_the_agents_programs_do_not_affect_the_verifier(run_rollout: RunRollout) -> None:
+    """In `work` or /tmp."""
     agent = first("echo 'exit 0' > /tmp/python; echo 'raise SystemExit(0)' > json.py", then=lambda _: submits("9.9"))
     with pytest.raises(FailedError, match="the reward is 0: the verifier exited with 1"):
-        play(agent, verifier=("python", "-c", _OWN + "assert submission['version'] == submission['expected']"))
+        run_rollout(agent, verifier=("python", "-c", _OWN + "assert submission['version'] == submission['expected']"))
 
 
-def test_a_verifier_that_does_not_end_gives_no_reward(play: Play) -> None:
-    """Without a reward the rollout fails."""
+def test_an_endless_verifier_gives_no_reward(run_rollout: RunRollout) -> None:
+    """The rollout fails."""
     agent = first("true", then=lambda _: submits())
     with pytest.raises(FailedError, match="it has no reward"):
-        play(agent, verifier=("sleep", "60"), command_seconds=1)
+        run_rollout(agent, verifier=("sleep", "60"), command_seconds=1)

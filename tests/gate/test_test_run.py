@@ -1,4 +1,4 @@
-"""The test run that a gate follows, as GitHub reports it."""
+"""The test run that a gate follows, as GitHub lists it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from release_channels.gate.test_run import TestedCommit, fetch_tested_commit
 from release_channels.model.config import Config
 from release_channels.model.tested_commit import TestRun
-from tests.github.hubs import NAME, READER, Hub, open_hub
+from tests.github.hubs import NAME, READER, GitHubDouble, open_github
 from tests.support.repo import Repo
 
 
@@ -18,7 +18,7 @@ from tests.support.repo import Repo
 class Query:
     """A GitHub, a commit, and the environment of a query."""
 
-    hub: Hub
+    github: GitHubDouble
     sha: str
     env: dict[str, str]
 
@@ -29,16 +29,16 @@ class Query:
 
 @pytest.fixture
 def query(repo: Repo) -> Iterator[Query]:
-    """A GitHub without any run."""
-    with open_hub(repo) as hub:
-        hub.state.workflows.add("test.yml")
-        env = {"GITHUB_API_URL": hub.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
-        yield Query(hub, repo.git("rev-parse", "HEAD"), env)
+    """A GitHub without runs."""
+    with open_github(repo) as github:
+        github.state.workflows.add("test.yml")
+        env = {"GITHUB_API_URL": github.running.api_url, "GH_TOKEN": READER, "GITHUB_REPOSITORY": NAME}
+        yield Query(github, repo.git("rev-parse", "HEAD"), env)
 
 
 def test_the_newest_green_run_of_a_push_to_main_counts(query: Query) -> None:
     """Failed runs, other branches, events, workflows and commits are ignored; the attempt is the newest."""
-    state, sha = query.hub.state, query.sha
+    state, sha = query.github.state, query.sha
     state.add_run("test.yml", sha, number=7)
     wanted = state.add_run("test.yml", sha, number=8, conclusion="failure")
     state.rerun(wanted)
@@ -52,8 +52,8 @@ def test_the_newest_green_run_of_a_push_to_main_counts(query: Query) -> None:
 
 
 def test_without_a_green_run_there_is_none(query: Query) -> None:
-    """A commit whose tests failed, or never ran, has no successful test run."""
-    query.hub.state.add_run("test.yml", query.sha, conclusion="failure")
+    """Where the tests failed or never ran."""
+    query.github.state.add_run("test.yml", query.sha, conclusion="failure")
     commit = query()
     assert commit.test_run is None
     assert commit.missing == f"no run of test.yml has succeeded for a push of {query.sha[:12]} to main"
@@ -67,6 +67,6 @@ def test_without_an_answer_there_is_no_run(query: Query) -> None:
     assert "SECRET" not in commit.missing
 
 
-def test_a_project_that_is_not_on_github_has_no_run(offline: None) -> None:
-    """No server is queried then."""
+def test_a_project_outside_github_has_no_run(offline: None) -> None:
+    """No server is queried."""
     assert fetch_tested_commit("f" * 40, Config(), "/srv/git/demo.git", {}).missing.startswith("the GitHub repository")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.github.hubs import Hub, open_hub
+from tests.github.hubs import GitHubDouble, open_github
 from tests.support.repo import Repo
 
 
 @pytest.fixture
-def hub(repo: Repo) -> Iterator[Hub]:
-    """A GitHub with one repository and nothing in it."""
-    with open_hub(repo) as opened:
+def github(repo: Repo) -> Iterator[GitHubDouble]:
+    """A GitHub with one empty repository."""
+    with open_github(repo) as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""What the tests of GitHub share: a stand-in over a real bare repository, its tokens, and clients without patience."""
+"""Helpers for tests of GitHub: a double over a real bare repository, its tokens, and clients that never wait."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.support.repo import Repo
 
 NAME = "acme/demo-tool"
 # Marked, so that a message that holds one is found.
-WRITER, READER, NOBODY = "SECRET-writer-token", "SECRET-reader-token", "SECRET-rightless-token"
+WRITER, READER, RIGHTLESS = "SECRET-writer-token", "SECRET-reader-token", "SECRET-rightless-token"
 WRITES = ("contents: write", "pull-requests: write", "actions: read", "deployments: read")
 READS = ("contents: read", "actions: read", "deployments: read", "pull-requests: read")
-TOKENS = {WRITER: WRITES, READER: READS, NOBODY: ()}
+TOKENS = {WRITER: WRITES, READER: READS, RIGHTLESS: ()}
 NOW = 1_800_000_000.0
 
 
 @dataclass
-class Naps:
-    """Counts the waits instead of waiting."""
+class CountedSleep:
+    """A sleep that is counted instead of waited for."""
 
     taken: list[float] = field(default_factory=list)
 
@@ -36,45 +36,47 @@ class Naps:
 
 
 @dataclass
-class Hub:
-    """A stand-in, and the ways to ask it."""
+class GitHubDouble:
+    """A GitHub double and its clients."""
 
     state: GitHubState
     running: RunningGitHub
     repo: Repo
-    naps: Naps = field(default_factory=Naps)
+    sleeps: CountedSleep = field(default_factory=CountedSleep)
 
     def client(
         self, token: str | None = WRITER, *, repository: str = NAME, env: Mapping[str, str] | None = None
     ) -> GitHub:
-        """Connect with one of the tokens, or with none."""
+        """Connect with one of the tokens, or without."""
         words = {"GITHUB_API_URL": self.running.api_url, **({"GH_TOKEN": token} if token else {}), **(env or {})}
         return connect(repository, words, pauses=self.pauses())
 
     def pauses(self) -> Pauses:
-        """Give pauses that are counted and not taken, and a clock that stands still."""
-        return Pauses(reads=(0.1, 0.2), writes=0, sleep=self.naps, clock=lambda: NOW)
+        """Return counted pauses and a stopped clock."""
+        return Pauses(reads=(0.1, 0.2), writes=0, sleep=self.sleeps, clock=lambda: NOW)
 
     def fingerprint(self) -> object:
-        """Picture all that GitHub holds, and the repository behind it."""
+        """Return the whole state of GitHub and the repository."""
         state = self.state
         things = (state.runs, state.artifacts, state.releases, state.deployments, state.pulls, state.environments)
         return repr(things), state.latest_id, sorted(state.burned_tags), self.repo.fingerprint()
 
 
 @contextmanager
-def open_hub(repo: Repo, **options: object) -> Iterator[Hub]:
-    """Serve GitHub over the remote of a repository; whatever breaks in the stand-in itself breaks the test."""
+def open_github(repo: Repo, **options: object) -> Iterator[GitHubDouble]:
+    """Serve GitHub over the remote of a repository; an internal error of the double fails the test."""
     state = GitHubState(NAME, git=repo.remote, tokens=TOKENS, **options)  # type: ignore[arg-type]
     with serve_github(state) as running:
-        yield Hub(state, running, repo)
+        yield GitHubDouble(state, running, repo)
         wrong = running.warnings()
         assert not wrong, wrong
 
 
-def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **options: Any) -> requests.Response:
-    """Send a request to the double, below its repository or at a whole address, under the product's name."""
-    url = path if path.startswith("http") else f"{hub.running.api_url}/repos/{NAME}{path}"
+def api(
+    github: GitHubDouble, method: str, path: str, *, token: str | None = WRITER, **options: Any
+) -> requests.Response:
+    """Send a request to the double, by a path below its repository or a whole URL."""
+    url = path if path.startswith("http") else f"{github.running.api_url}/repos/{NAME}{path}"
     headers = {"User-Agent": USER_AGENT, "X-GitHub-Api-Version": load_contract().api_version}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     headers |= options.pop("headers", {})
@@ -82,7 +84,7 @@ def api(hub: Hub, method: str, path: str, *, token: str | None = WRITER, **optio
 
 
 def write(path: Path, content: bytes = b"content\n") -> Path:
-    """Write a small file and give its path."""
+    """Write a small file and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

@@ -1,4 +1,4 @@
-"""Commits compared by the real client library, over the real history of a bare repository."""
+"""Comparing commits with the client, over the real history of a bare repository."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import pytest
 
 from release_channels.errors import RefusedError
 from release_channels.model.github import Comparison
-from tests.github.hubs import Hub
+from tests.github.hubs import GitHubDouble
 
 
-def test_commits_are_compared(hub: Hub) -> None:
-    """The four ways in which a head can stand to main are told, with the numbers of commits."""
-    repo = hub.repo
+def test_commits_are_compared(github: GitHubDouble) -> None:
+    """All four relations of a head to main, with the numbers of commits."""
+    repo = github.repo
     first = repo.git("rev-parse", "HEAD")
     second = repo.commit("second")
     repo.git("push", "--quiet", "origin", "main")
     repo.git("checkout", "--quiet", "-b", "side", first)
     side = repo.commit("aside")
     repo.git("push", "--quiet", "origin", "side")
-    client = hub.client()
+    client = github.client()
 
-    told = {
+    compared = {
         name: client.compare("main", head)
         for name, head in {"first": first, "second": second, "side": side, "ahead": second}.items()
     }
 
-    assert told["first"] == Comparison("behind", 0, 1)
-    assert told["second"] == Comparison("identical", 0, 0)
-    assert told["side"] == Comparison("diverged", 1, 1)
+    assert compared["first"] == Comparison("behind", 0, 1)
+    assert compared["second"] == Comparison("identical", 0, 0)
+    assert compared["side"] == Comparison("diverged", 1, 1)
     assert client.compare(first, "main") == Comparison("ahead", 1, 0)
-    assert [name for name, one in told.items() if one.contains_head] == ["first", "second", "ahead"]
+    assert [name for name, one in compared.items() if one.contains_head] == ["first", "second", "ahead"]
 
 
-def test_a_commit_that_github_does_not_have_is_refused(hub: Hub) -> None:
-    """A commit that was never pushed is not found, which is said."""
-    local = hub.repo.commit("here only")
+def test_an_unknown_commit_is_refused(github: GitHubDouble) -> None:
+    """It was never pushed."""
+    local = github.repo.commit("here only")
 
     with pytest.raises(RefusedError, match="not found in acme/demo-tool"):
-        hub.client().compare("main", local)
+        github.client().compare("main", local)

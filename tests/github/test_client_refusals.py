@@ -1,4 +1,4 @@
-"""What the client makes of refusals, failures and silence: plain words, what to do, and never a token."""
+"""The client's errors after refusals, failures and silence: plain, with a hint, and without a token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.github import Asset, GitHubRelease
 from release_channels.rehearsal.github import Answer
 from release_channels.rehearsal.github.http import broken, rate_limited, slow_down
-from tests.github.hubs import NAME, NOBODY, NOW, READER, WRITER, Hub, open_hub, write
+from tests.github.hubs import NAME, NOW, READER, RIGHTLESS, WRITER, GitHubDouble, open_github, write
 from tests.support.repo import Repo
 
 SHA = "a" * 40
@@ -49,114 +49,112 @@ SOME = {"newest_run", "pending_reviewers", "create_draft", "upload_asset"}
 
 
 def cases(asks: dict[str, Ask]) -> pytest.MarkDecorator:
-    """Make a case of each method."""
+    """Build a case of each method."""
     marks = {name: () if name in SOME else (pytest.mark.full,) for name in asks}
     return pytest.mark.parametrize("ask", [pytest.param(ask, id=name, marks=marks[name]) for name, ask in asks.items()])
 
 
 def refusal(ask: Ask, client: GitHub, path: Path) -> ReleaseError:
-    """Ask, and give the refusal, which names no token and says what to do."""
+    """Send a request and return its refusal, which has a hint and no token."""
     with pytest.raises(RefusedError) as refused:
         ask(client, path)
-    told = f"{refused.value} {refused.value.hint}"
-    assert "SECRET" not in told
-    assert "Authorization" not in told
+    text = f"{refused.value} {refused.value.hint}"
+    assert "SECRET" not in text
+    assert "Authorization" not in text
     assert refused.value.hint
     return refused.value
 
 
 @cases(ALL)
-def test_a_bad_token_is_refused_by_its_source(hub: Hub, tmp_path: Path, ask: Ask) -> None:
-    """A token that GitHub does not know is refused at once, and the message says where it came from."""
-    before = hub.fingerprint()
-    told = refusal(ask, hub.client("SECRET-unknown"), tmp_path)
+def test_an_invalid_token_is_refused_with_its_source(github: GitHubDouble, tmp_path: Path, ask: Ask) -> None:
+    """Without a retry."""
+    before = github.fingerprint()
+    error = refusal(ask, github.client("SECRET-unknown"), tmp_path)
 
-    assert "does not accept the token from GH_TOKEN" in str(told)
-    assert not isinstance(told, UnansweredError)
-    assert (hub.naps.taken, len(hub.running.requests)) == ([], 1)
-    assert hub.fingerprint() == before
+    assert "does not accept the token from GH_TOKEN" in str(error)
+    assert not isinstance(error, UnansweredError)
+    assert (github.sleeps.taken, len(github.running.requests)) == ([], 1)
+    assert github.fingerprint() == before
 
 
 @cases(ALL)
-def test_a_private_repository_is_not_visible(repo: Repo, tmp_path: Path, ask: Ask) -> None:
-    """Without a right to it a private repository looks absent, and both readings are told."""
-    with open_hub(repo, private=True) as hub:
-        before = hub.fingerprint()
-        told = refusal(ask, hub.client(NOBODY), tmp_path)
+def test_an_invisible_private_repository_is_a_404(repo: Repo, tmp_path: Path, ask: Ask) -> None:
+    """The message contains both possible causes."""
+    with open_github(repo, private=True) as github:
+        before = github.fingerprint()
+        error = refusal(ask, github.client(RIGHTLESS), tmp_path)
 
-        assert isinstance(told, NotFoundError)
-        assert f"not found in {NAME}, or not visible with the token from GH_TOKEN" in str(told)
-        assert "private" in told.hint
-        assert hub.fingerprint() == before
+        assert isinstance(error, NotFoundError)
+        assert f"not found in {NAME}, or not visible with the token from GH_TOKEN" in str(error)
+        assert "private" in error.hint
+        assert github.fingerprint() == before
 
 
 @cases(WRITES)
-def test_a_right_that_is_missing_is_named(hub: Hub, tmp_path: Path, ask: Ask) -> None:
-    """Whoever may only read is refused what changes something, and told which right it takes."""
-    before = hub.fingerprint()
-    told = refusal(ask, hub.client(READER), tmp_path)
+def test_a_write_without_permission_is_refused(github: GitHubDouble, tmp_path: Path, ask: Ask) -> None:
+    """The message contains the missing right."""
+    before = github.fingerprint()
+    error = refusal(ask, github.client(READER), tmp_path)
 
-    assert "GitHub at 127.0.0.1 forbids it with the token from GH_TOKEN" in str(told)
-    assert "Resource not accessible by integration" in str(told)
-    assert ": write`" in told.hint
-    assert hub.fingerprint() == before
+    assert "GitHub at 127.0.0.1 forbids it with the token from GH_TOKEN" in str(error)
+    assert "Resource not accessible by integration" in str(error)
+    assert ": write`" in error.hint
+    assert github.fingerprint() == before
 
 
 @cases(READS)
-def test_a_read_is_repeated_and_then_given_up(hub: Hub, tmp_path: Path, ask: Ask) -> None:
-    """A GitHub that fails is asked again after each pause, and no more often."""
-    hub.state.faults.append(lambda *_: broken(503))
+def test_a_failing_read_is_retried_after_each_pause(github: GitHubDouble, tmp_path: Path, ask: Ask) -> None:
+    """And then refused."""
+    github.state.faults.append(lambda *_: broken(503))
 
-    told = refusal(ask, hub.client(), tmp_path)
+    error = refusal(ask, github.client(), tmp_path)
 
-    assert isinstance(told, UnansweredError)
-    assert "failed with 503" in str(told)
-    assert "nothing was changed" in told.hint
-    assert (hub.naps.taken, len(hub.running.requests)) == ([0.1, 0.2], 3)
+    assert isinstance(error, UnansweredError)
+    assert "failed with 503" in str(error)
+    assert "nothing was changed" in error.hint
+    assert (github.sleeps.taken, len(github.running.requests)) == ([0.1, 0.2], 3)
 
 
 @cases(WRITES)
-def test_a_write_is_never_repeated(hub: Hub, tmp_path: Path, ask: Ask) -> None:
-    """After a failure nobody knows whether it was done, so it is not done again, and that is said."""
-    hub.state.faults.append(lambda *_: broken())
+def test_a_failed_write_is_never_retried(github: GitHubDouble, tmp_path: Path, ask: Ask) -> None:
+    """It may have been done, and the message says that."""
+    github.state.faults.append(lambda *_: broken())
 
-    told = refusal(ask, hub.client(), tmp_path)
+    error = refusal(ask, github.client(), tmp_path)
 
-    assert isinstance(told, UnansweredError)
-    assert "failed with 502 when asked to " in str(told)
-    assert "it may have been done all the same" in told.hint
-    assert (hub.naps.taken, len(hub.running.requests)) == ([], 1)
+    assert isinstance(error, UnansweredError)
+    assert "failed with 502 when asked to " in str(error)
+    assert "it may have been done all the same" in error.hint
+    assert (github.sleeps.taken, len(github.running.requests)) == ([], 1)
 
 
-def test_a_write_whose_answer_is_lost_was_done(hub: Hub) -> None:
-    """The state after a lost answer is the one that a second look finds."""
-    hub.state.lost.append(lambda method, _: broken() if method == "POST" else None)
+def test_a_write_with_a_lost_answer_is_found_by_a_read(github: GitHubDouble) -> None:
+    github.state.lost.append(lambda method, _: broken() if method == "POST" else None)
 
     with pytest.raises(UnansweredError):
-        hub.client().create_draft("v1.2.0", "1.2.0", "")
-    assert [one.is_draft for one in hub.client().find_releases("v1.2.0")] == [True]
+        github.client().create_draft("v1.2.0", "1.2.0", "")
+    assert [one.is_draft for one in github.client().find_releases("v1.2.0")] == [True]
 
 
-def test_a_read_that_is_answered_at_last_is_a_read(hub: Hub) -> None:
-    """Two failures and an answer are an answer."""
-    run_id = hub.state.add_run("test.yml", SHA)
+def test_a_read_succeeds_after_two_failures(github: GitHubDouble) -> None:
+    run_id = github.state.add_run("test.yml", SHA)
     answers = [broken(500), broken()]
-    hub.state.faults.append(lambda *_: answers.pop() if answers else None)
+    github.state.faults.append(lambda *_: answers.pop() if answers else None)
 
-    assert hub.client().run(run_id).id == run_id
-    assert hub.naps.taken == [0.1, 0.2]
+    assert github.client().run(run_id).id == run_id
+    assert github.sleeps.taken == [0.1, 0.2]
 
 
 @cases(ALL)
-def test_nobody_listening_is_no_answer(tmp_path: Path, offline: None, ask: Ask) -> None:
-    """Where nobody listens, the message names the host and the reason, not the library's objects."""
+def test_an_unreachable_host_is_reported(tmp_path: Path, offline: None, ask: Ask) -> None:
+    """With host and reason, without the library's objects."""
     env = {"GITHUB_API_URL": "http://127.0.0.1:9/api/v3", "GH_TOKEN": WRITER}
-    naps: list[float] = []
-    told = refusal(ask, connect(NAME, env, pauses=Pauses((0.1,), 0, naps.append)), tmp_path)
+    sleeps: list[float] = []
+    error = refusal(ask, connect(NAME, env, pauses=Pauses((0.1,), 0, sleeps.append)), tmp_path)
 
-    assert isinstance(told, UnansweredError)
-    assert str(told).startswith("GitHub at 127.0.0.1 did not answer when ")
-    assert str(told).endswith(": the connection failed")
+    assert isinstance(error, UnansweredError)
+    assert str(error).startswith("GitHub at 127.0.0.1 did not answer when ")
+    assert str(error).endswith(": the connection failed")
 
 
 RESET = "2027-01-15 08:10:00 UTC"  # ten minutes after NOW
@@ -178,24 +176,26 @@ SOON = "2027-01-15 08:02:00 UTC"
     ],
 )
 @pytest.mark.parametrize("name", ["releases", "create_draft"])
-def test_the_rate_limit_is_named_with_its_time(hub: Hub, tmp_path: Path, answer: Answer, until: str, name: str) -> None:
-    """Whoever asked too often learns when asking helps again; nothing is tried before."""
-    hub.state.faults.append(lambda *_: answer)
+def test_the_rate_limit_is_reported_with_its_reset_time(
+    github: GitHubDouble, tmp_path: Path, answer: Answer, until: str, name: str
+) -> None:
+    """Without a retry before it."""
+    github.state.faults.append(lambda *_: answer)
 
-    told = refusal(ALL[name], hub.client(), tmp_path)
+    error = refusal(ALL[name], github.client(), tmp_path)
 
-    assert f"rejects requests until {until}: its rate limit is used up" in str(told)
-    assert (hub.naps.taken, len(hub.running.requests)) == ([], 1)
+    assert f"rejects requests until {until}: its rate limit is used up" in str(error)
+    assert (github.sleeps.taken, len(github.running.requests)) == ([], 1)
 
 
-def test_the_limit_without_a_token_is_lower_and_that_is_said(hub: Hub, tmp_path: Path) -> None:
-    """Who asks without a token is told that one helps; who has one is not."""
-    hub.state.hourly_limit = 1
-    for client, helps in ((hub.client(None), True), (hub.client(), False)):
+def test_the_limit_without_a_token_hints_at_one(github: GitHubDouble, tmp_path: Path) -> None:
+    """With a token there is no such hint."""
+    github.state.hourly_limit = 1
+    for client, helps in ((github.client(None), True), (github.client(), False)):
         client.releases()
-        told = refusal(READS["releases"], client, tmp_path)
-        assert "rate limit is used up" in str(told)
-        assert ("GH_TOKEN" in told.hint) is helps
+        error = refusal(READS["releases"], client, tmp_path)
+        assert "rate limit is used up" in str(error)
+        assert ("GH_TOKEN" in error.hint) is helps
 
 
 @pytest.mark.parametrize(
@@ -207,15 +207,15 @@ def test_the_limit_without_a_token_is_lower_and_that_is_said(hub: Hub, tmp_path:
         pytest.param({"message": None, "errors": {"a": "b"}}, id="no message"),
     ],
 )
-def test_foreign_words_come_as_one_short_line(hub: Hub, tmp_path: Path, content: object) -> None:
-    """Whatever GitHub or something in front of it says, it is printable, short, one line, and contains no token."""
-    hub.state.faults.append(lambda *_: Answer(422, content, is_githubs=False))
+def test_foreign_text_is_one_short_printable_line(github: GitHubDouble, tmp_path: Path, content: object) -> None:
+    """And contains no token."""
+    github.state.faults.append(lambda *_: Answer(422, content, is_githubs=False))
 
-    told = str(refusal(WRITES["create_draft"], hub.client(), tmp_path))
+    message = str(refusal(WRITES["create_draft"], github.client(), tmp_path))
 
-    assert told.isprintable()
-    assert len(told) < 500
-    assert "refused with 422" in told
+    assert message.isprintable()
+    assert len(message) < 500
+    assert "refused with 422" in message
 
 
 @pytest.mark.parametrize("status", [200, 422])
@@ -230,36 +230,36 @@ def test_foreign_words_come_as_one_short_line(hub: Hub, tmp_path: Path, content:
         pytest.param({"id": "seven", "run_number": "x"}, id="an object of wrong types"),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_refused(hub: Hub, tmp_path: Path, content: object, status: int) -> None:
-    """A gap in an answer is never read as a value, nor is it a traceback."""
-    hub.state.faults.append(lambda *_: Answer(status, content, is_githubs=False))
+def test_a_malformed_answer_is_refused(github: GitHubDouble, tmp_path: Path, content: object, status: int) -> None:
+    """A missing field is never read as a value."""
+    github.state.faults.append(lambda *_: Answer(status, content, is_githubs=False))
 
-    told = str(refusal(READS["run"], hub.client(), tmp_path))
-    assert "when asked for run 7" in told
-    assert status == 422 or "gave an answer that cannot be used" in told
+    message = str(refusal(READS["run"], github.client(), tmp_path))
+    assert "when asked for run 7" in message
+    assert status == 422 or "gave an answer that cannot be used" in message
 
 
-def test_a_renamed_repository_is_read_under_its_old_name_where_that_is_safe(hub: Hub) -> None:
-    """A redirected read without a filter is answered; it is about the same repository."""
-    run_id = hub.state.add_run("test.yml", SHA)
-    hub.state.former_names.add("acme/old-name")
+def test_a_renamed_repository_is_read_by_its_old_name(github: GitHubDouble) -> None:
+    """A redirected read without a filter is safe."""
+    run_id = github.state.add_run("test.yml", SHA)
+    github.state.former_names.add("acme/old-name")
 
-    assert hub.client(repository="acme/old-name").run(run_id).sha == SHA
+    assert github.client(repository="acme/old-name").run(run_id).sha == SHA
 
 
 @pytest.mark.parametrize("name", ["newest_run", "create_draft", "delete_asset", "publish", "open_pull_request"])
-def test_a_renamed_repository_is_never_half_understood(hub: Hub, tmp_path: Path, name: str) -> None:
-    """A redirect that loses the filter of a read, or turns a write into nothing, is refused and explained."""
-    hub.state.add_run("test.yml", "b" * 40)
-    hub.state.former_names.add("acme/old-name")
-    before = hub.fingerprint()
+def test_an_unsafe_redirect_of_a_renamed_repository_is_refused(github: GitHubDouble, tmp_path: Path, name: str) -> None:
+    """One that loses a read's filter, or ignores a write."""
+    github.state.add_run("test.yml", "b" * 40)
+    github.state.former_names.add("acme/old-name")
+    before = github.fingerprint()
 
-    told = refusal(ALL[name], hub.client(repository="acme/old-name"), tmp_path)
+    error = refusal(ALL[name], github.client(repository="acme/old-name"), tmp_path)
 
-    assert "cannot be used" in str(told)
-    assert "acme/old-name" in told.hint
-    assert "rename" in told.hint
-    assert hub.fingerprint() == before
+    assert "cannot be used" in str(error)
+    assert "acme/old-name" in error.hint
+    assert "rename" in error.hint
+    assert github.fingerprint() == before
 
 
 @pytest.mark.parametrize(
@@ -270,23 +270,23 @@ def test_a_renamed_repository_is_never_half_understood(hub: Hub, tmp_path: Path,
         pytest.param("https://127.0.0.1/assets", id="another scheme"),
     ],
 )
-def test_a_file_and_a_token_never_go_to_another_site(hub: Hub, tmp_path: Path, address: str) -> None:
-    """An upload address that is not GitHub's gets neither."""
-    release = hub.client().create_draft("v1.2.0", "1.2.0", "")
-    url = f"{hub.running.api_url}/repos/{NAME}/releases/{release.id}"
+def test_an_upload_to_another_host_is_refused(github: GitHubDouble, tmp_path: Path, address: str) -> None:
+    """Neither the file nor the token is sent."""
+    release = github.client().create_draft("v1.2.0", "1.2.0", "")
+    url = f"{github.running.api_url}/repos/{NAME}/releases/{release.id}"
     answer = Answer(200, {"id": release.id, "url": url, "upload_url": address}, is_githubs=False)
-    hub.state.faults.append(lambda method, _: answer if method == "GET" else None)
+    github.state.faults.append(lambda method, _: answer if method == "GET" else None)
 
-    told = refusal(ALL["upload_asset"], hub.client(), tmp_path)
-    assert "cannot be used" in str(told)
+    error = refusal(ALL["upload_asset"], github.client(), tmp_path)
+    assert "cannot be used" in str(error)
 
 
-def test_the_library_keeps_its_log_to_itself(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
-    """The library, which logs whole answers where somebody lets it, is kept quiet by connecting."""
-    import github  # which sets a level itself when it is imported first
+def test_the_librarys_log_is_silenced(github: GitHubDouble, caplog: pytest.LogCaptureFixture) -> None:
+    """It would contain whole answers."""
+    import github as library  # which sets a level itself when it is imported first
 
-    caplog.set_level(logging.DEBUG, github.__name__)
+    caplog.set_level(logging.DEBUG, library.__name__)
 
-    hub.client().releases()
+    github.client().releases()
 
     assert [record.name for record in caplog.records if record.name.startswith("github")] == []

@@ -1,4 +1,4 @@
-"""A repository's settings: read whole, changed once, and refused as GitHub refuses them."""
+"""A repository's settings: read completely, changed once, and refused as GitHub refuses them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from release_channels.errors import RefusedError
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, TagRuleset
 from release_channels.rehearsal.github import Answer
-from tests.github.hubs import READER, WRITER, Hub, api
+from tests.github.hubs import READER, WRITER, GitHubDouble, api
 
 ADMIN = "SECRET-admin-token"
 RIGHTS = (
@@ -22,14 +22,14 @@ DISPATCH = "on:\n  workflow_dispatch:\n    inputs:\n      do: {type: choice, req
 
 
 @pytest.fixture
-def admin(hub: Hub) -> Hub:
-    """A GitHub with a token that may set it up."""
-    hub.state.tokens[ADMIN] = frozenset(RIGHTS)
-    return hub
+def admin(github: GitHubDouble) -> GitHubDouble:
+    """A GitHub with an administrator's token."""
+    github.state.tokens[ADMIN] = frozenset(RIGHTS)
+    return github
 
 
-def test_an_environment_is_written_and_read_back(admin: Hub) -> None:
-    """Rules that are sent are kept, and a policy for tags is one for tags."""
+def test_an_environment_is_written_and_read_back(admin: GitHubDouble) -> None:
+    """With its rules; a tag policy stays one for tags."""
     admin.state.add_environment("other", reviewers=["ada", "team Crew"])
     client = admin.client(ADMIN)
     people = client.settings.environment("other")
@@ -52,14 +52,14 @@ def test_an_environment_is_written_and_read_back(admin: Hub) -> None:
     assert client.settings.environment("nowhere") is None
 
 
-def test_every_page_of_a_list_is_read(admin: Hub) -> None:
-    """More than a hundred names are all there."""
+def test_every_page_of_a_list_is_read(admin: GitHubDouble) -> None:
+    """More than 100 names."""
     admin.state.secrets[""] = {f"NAME_{number}" for number in range(130)}
     assert len(admin.client(ADMIN).settings.secret_names()) == 130
 
 
-def test_rulesets_and_immutability_are_read(admin: Hub) -> None:
-    """Of the rulesets those for tags, with what they restrict."""
+def test_rulesets_and_immutability_are_read(admin: GitHubDouble) -> None:
+    """Only rulesets for tags, with their restrictions."""
     admin.state.add_ruleset("tags", "refs/tags/v*", rules=["deletion"], enforcement="disabled")
     settings = admin.client(ADMIN).settings
     assert settings.tag_rulesets() == (TagRuleset("tags", False, ("refs/tags/v*",), (), frozenset({"deletion"})),)
@@ -68,8 +68,8 @@ def test_rulesets_and_immutability_are_read(admin: Hub) -> None:
     assert settings.immutable_releases() is True
 
 
-def test_a_workflow_is_started_and_its_complaints_are_read(admin: Hub) -> None:
-    """The run's id comes back, and of a job's annotations those of a failure."""
+def test_a_workflow_is_started_and_its_failures_are_read(admin: GitHubDouble) -> None:
+    """With the run's id, and the failures among a job's annotations."""
     admin.repo.commit("workflow", {".github/workflows/go.yml": DISPATCH})
     admin.repo.git("push", "--quiet", "origin", "main")
     settings = admin.client(ADMIN).settings
@@ -84,7 +84,7 @@ def test_a_workflow_is_started_and_its_complaints_are_read(admin: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("workflow", "ref", "inputs", "told"),
+    ("workflow", "ref", "inputs", "message"),
     [
         ("nowhere.yml", "main", {"do": "preflight"}, "not found in"),
         ("go.yml", "nowhere", {"do": "preflight"}, "No ref found for: nowhere"),
@@ -94,24 +94,24 @@ def test_a_workflow_is_started_and_its_complaints_are_read(admin: Hub) -> None:
         ("still.yml", "main", {}, "does not have 'workflow_dispatch' trigger"),
     ],
 )
-def test_a_workflow_that_cannot_be_started_so_is_refused(
-    admin: Hub, workflow: str, ref: str, inputs: dict[str, str], told: str
+def test_an_invalid_dispatch_is_refused(
+    admin: GitHubDouble, workflow: str, ref: str, inputs: dict[str, str], message: str
 ) -> None:
-    """With GitHub's reason, and no run is made."""
+    """With GitHub's reason, and without a run."""
     files = {".github/workflows/go.yml": DISPATCH, ".github/workflows/still.yml": "on: push\n"}
     admin.repo.commit("workflows", files)
     admin.repo.git("push", "--quiet", "origin", "main")
     before = admin.fingerprint()
-    with pytest.raises(RefusedError, match=told):
+    with pytest.raises(RefusedError, match=message):
         admin.client(ADMIN).settings.dispatch(workflow, ref, inputs)
     assert admin.fingerprint() == before
 
 
 @pytest.mark.parametrize("token", [READER, WRITER])
-def test_a_token_without_the_right_changes_and_sees_nothing(hub: Hub, token: str) -> None:
-    """What takes a right names it, and nothing moves."""
-    hub.state.add_environment("pypi-public")
-    settings, before = hub.client(token).settings, hub.fingerprint()
+def test_settings_require_their_permission(github: GitHubDouble, token: str) -> None:
+    """The refusal contains its name, and nothing changes."""
+    github.state.add_environment("pypi-public")
+    settings, before = github.client(token).settings, github.fingerprint()
     for act, right in (
         (lambda: settings.put_environment(Environment("new")), "administration: write"),
         (lambda: settings.add_policy("pypi-public", TAGS), "administration: write"),
@@ -123,7 +123,7 @@ def test_a_token_without_the_right_changes_and_sees_nothing(hub: Hub, token: str
         with pytest.raises(RefusedError, match="forbids it") as caught:
             act()
         assert right in caught.value.hint
-    assert hub.fingerprint() == before
+    assert github.fingerprint() == before
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ def test_a_token_without_the_right_changes_and_sees_nothing(hub: Hub, token: str
         ({"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": True}}, 422),
     ],
 )
-def test_the_stand_in_refuses_what_github_refuses(admin: Hub, sent: dict[str, Any], status: int) -> None:
-    """And no environment is made of it."""
+def test_the_double_refuses_invalid_environments(admin: GitHubDouble, sent: dict[str, Any], status: int) -> None:
+    """Nothing is created."""
     assert api(admin, "PUT", "/environments/new", token=ADMIN, json=sent).status_code == status
     assert "new" not in admin.state.environments
 
 
-def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
-    """None where the environment allows everything, none of an unknown kind, and one that is there leads to itself."""
+def test_the_double_enforces_the_rules_of_policies(admin: GitHubDouble) -> None:
+    """None where all refs are allowed, none of an unknown kind, and an existing one is returned."""
     admin.state.add_environment("open")
     admin.state.add_environment("named", branch_policies=["main"])
     path = "/environments/{}/deployment-branch-policies"
@@ -153,16 +153,16 @@ def test_the_stand_in_keeps_the_rules_of_policies(admin: Hub) -> None:
     assert len(admin.state.environments["named"].policies) == 1
 
 
-def answer_without(hub: Hub, path: str, *left_out: str, is_githubs: bool = True, **changed: object) -> None:
+def answer_without(github: GitHubDouble, path: str, *left_out: str, is_githubs: bool = True, **changed: object) -> None:
     """Answer one path as before, without some fields, and with others changed."""
-    shown = api(hub, "GET", path, token=ADMIN).json()
+    shown = api(github, "GET", path, token=ADMIN).json()
     content = {key: value for key, value in shown.items() if key not in left_out} | changed
     answer = Answer(200, content, is_githubs=is_githubs)
-    hub.state.faults.append(lambda _, asked: answer if asked.endswith(path) else None)
+    github.state.faults.append(lambda _, asked: answer if asked.endswith(path) else None)
 
 
-def test_an_environment_without_its_name_is_not_believed(admin: Hub) -> None:
-    """A field that GitHub always sends and that is not there stops the reading."""
+def test_an_environment_without_a_name_is_refused(admin: GitHubDouble) -> None:
+    """GitHub always sends the field."""
     admin.state.add_environment("x")
     answer_without(admin, "/environments/x", "name", is_githubs=False)
     with pytest.raises(RefusedError, match="cannot be used"):
@@ -170,7 +170,7 @@ def test_an_environment_without_its_name_is_not_believed(admin: Hub) -> None:
 
 
 OPTIONAL = ("protection_rules", "deployment_branch_policy", "can_admins_bypass")
-REVIEWERS_OF_NOBODY = {"id": 1, "node_id": "GA_1", "type": "required_reviewers"}
+EMPTY_REVIEWERS = {"id": 1, "node_id": "GA_1", "type": "required_reviewers"}
 
 
 @pytest.mark.parametrize(
@@ -183,11 +183,13 @@ REVIEWERS_OF_NOBODY = {"id": 1, "node_id": "GA_1", "type": "required_reviewers"}
             Environment("x", DeploymentRefs.PROTECTED, has_rules=False),
             id="no rules",
         ),
-        pytest.param({"protection_rules": [REVIEWERS_OF_NOBODY]}, None, id="reviewers of nobody"),
+        pytest.param({"protection_rules": [EMPTY_REVIEWERS]}, None, id="reviewers of nobody"),
     ],
 )
-def test_optional_fields_of_an_environment(admin: Hub, changed: dict[str, Any], read: Environment | None) -> None:
-    """What GitHub may leave out counts as no protection, and an environment with unknown rules is never overwritten."""
+def test_optional_fields_of_an_environment(
+    admin: GitHubDouble, changed: dict[str, Any], read: Environment | None
+) -> None:
+    """A missing one does not protect; an environment with unknown rules is never overwritten."""
     admin.state.add_environment("x")
     answer_without(admin, "/environments/x", *OPTIONAL, **changed)
     settings = admin.client(ADMIN).settings
@@ -214,8 +216,8 @@ def test_optional_fields_of_an_environment(admin: Hub, changed: dict[str, Any], 
         pytest.param(("rules",), {}, id="no rules"),
     ],
 )
-def test_optional_fields_of_a_ruleset(admin: Hub, left_out: tuple[str, ...], changed: dict[str, Any]) -> None:
-    """A ruleset that does not tell what it covers or restricts protects no tag."""
+def test_optional_fields_of_a_ruleset(admin: GitHubDouble, left_out: tuple[str, ...], changed: dict[str, Any]) -> None:
+    """A ruleset without targets or restrictions protects no tag."""
     admin.state.add_ruleset("tags", "~ALL", rules=["deletion"])
     (number,) = admin.state.rulesets
     answer_without(admin, f"/rulesets/{number}", *left_out, **changed)
@@ -243,8 +245,8 @@ def test_optional_fields_of_a_ruleset(admin: Hub, left_out: tuple[str, ...], cha
         ("refs/tags/V*", "v1.0.0", False),
     ],
 )
-def test_a_ruleset_covers_what_its_patterns_fit(include: str, tag: str, covered: bool) -> None:
-    """A star stops at a slash, two of them and a slash are any number of directories, none too."""
+def test_a_ruleset_covers_the_tags_that_its_patterns_match(include: str, tag: str, covered: bool) -> None:
+    """A star stops at a slash; `**/` is any number of directories, also none."""
     nothing = frozenset[str]()
     assert TagRuleset("tags", True, (include,), (), nothing).covers(tag) is covered
     assert TagRuleset("tags", True, ("~ALL",), (include,), nothing).covers(tag) is not covered

@@ -1,4 +1,4 @@
-"""What GitHub describes and what the stand-in does are one thing, and so are what it describes and what is asked."""
+"""GitHub's API description against both the double and the client's requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.http import no_access, rate_limited, slow_down
 from release_channels.rehearsal.github.routes import ROUTES
 from tests.github.contract import extract
-from tests.github.hubs import NAME, TOKENS, Hub, api
+from tests.github.hubs import NAME, TOKENS, GitHubDouble, api
 from tests.support.repo import Repo
 
 SHA = "a" * 40
 
 
 def test_every_operation_is_described() -> None:
-    """The stand-in has the operations of the contract and no other, with numbers where GitHub has them."""
+    """The double has exactly the operations of the contract, with numbers where GitHub has them."""
     contract = load_contract()
     assert {route.operation for route in ROUTES} == set(contract.operations)
     for route in ROUTES:
@@ -33,8 +33,8 @@ def test_every_operation_is_described() -> None:
         )
 
 
-def test_the_contract_is_the_one_that_the_script_takes() -> None:
-    """Package, digest, version of the API and the list of what GitHub breaks are the same in both."""
+def test_the_contract_is_the_scripts_output() -> None:
+    """Package, digest, API version and the list of exceptions are equal."""
     stored = json.loads(extract.TARGET.read_text(encoding="utf-8"))
     assert stored["about"] == {"source": extract.PACKAGE, "sha256": extract.SHA256, "api_version": "2022-11-28"}
     assert stored["undeclared"] == extract.UNDECLARED
@@ -43,7 +43,7 @@ def test_the_contract_is_the_one_that_the_script_takes() -> None:
 
 
 def test_a_description_is_translated_once() -> None:
-    """What OpenAPI says in its own way becomes plain JSON Schema, and what nobody needs is left out."""
+    """From OpenAPI to plain JSON Schema, without unused parts."""
     user = {"type": "object", "title": "U", "required": ["id"], "properties": {"id": {"type": "integer"}}}
     deep = {"type": "object", "properties": {"a": {"type": "string"}}, "description": "not read"}
     schema = {
@@ -83,8 +83,8 @@ def test_a_description_is_translated_once() -> None:
     assert extractor.shared == {"user": {**closed, "required": ["id"], "properties": {"id": {"type": "integer"}}}}
 
 
-def test_without_its_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is served that nobody judges."""
+def test_a_missing_schema_library_hints_at_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it nothing is served."""
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     load_contract.cache_clear()
     with pytest.raises(RefusedError, match="jsonschema") as caught, serve_github(GitHubState(NAME)):
@@ -97,7 +97,7 @@ VERSION = "X-GitHub-Api-Version"
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "options", "told"),
+    ("method", "path", "options", "message"),
     [
         pytest.param("POST", "/releases", {"json": {**RELEASE, "latest": "true"}}, "'latest' was unexpected", id="key"),
         pytest.param("POST", "/releases", {"json": {**RELEASE, "draft": "yes"}}, "$.draft: 'yes'", id="type"),
@@ -114,56 +114,55 @@ VERSION = "X-GitHub-Api-Version"
         pytest.param("GET", "/releases", {"headers": {VERSION: "2026-03-10"}}, f"{VERSION} is not", id="other version"),
     ],
 )
-def test_a_request_that_github_does_not_describe_is_refused(
-    hub: Hub, method: str, path: str, options: dict[str, Any], told: str
+def test_an_undescribed_request_is_refused(
+    github: GitHubDouble, method: str, path: str, options: dict[str, Any], message: str
 ) -> None:
-    """It says what is wrong, nothing moves, and whoever asked so has a stand-in that complains."""
-    before = hub.fingerprint()
+    """Nothing changes, and the double records a breach."""
+    before = github.fingerprint()
 
-    answer = api(hub, method, path, **options)
+    answer = api(github, method, path, **options)
 
     assert answer.status_code == 422
-    assert told in answer.json()["message"]
-    (warning,) = hub.running.warnings()
-    assert warning == hub.running.take_breaches()[0]
-    assert told in warning
+    assert message in answer.json()["message"]
+    (warning,) = github.running.warnings()
+    assert warning == github.running.take_breaches()[0]
+    assert message in warning
     assert f"{method} /api/v3/repos/{NAME}" in warning
-    assert hub.fingerprint() == before
+    assert github.fingerprint() == before
 
 
 @pytest.mark.parametrize("path", ["/branches", "/releases/first", "/actions/runs/", "/environments/a/b"])
-def test_an_operation_that_nobody_describes_is_a_breach(hub: Hub, path: str) -> None:
-    """A client that uses more of GitHub than the contract has is noticed, not only answered with 404."""
-    assert api(hub, "GET", path).status_code == 404
-    (breach,) = hub.running.take_breaches()
+def test_an_unknown_operation_is_a_breach(github: GitHubDouble, path: str) -> None:
+    """Not only a 404."""
+    assert api(github, "GET", path).status_code == 404
+    (breach,) = github.running.take_breaches()
     assert "describes no such operation" in breach
 
 
 @pytest.mark.parametrize("path", ["/compare/main...main?page=x&per_page=0", "/releases?per_page=many&dry=1", ""])
-def test_what_others_ask_is_not_judged(hub: Hub, path: str) -> None:
-    """A step of a project's own asks without a version, and GitHub passes over what it does not know."""
-    answer = api(hub, "GET", path, headers={"User-Agent": "curl", VERSION: None})
-    assert (answer.status_code, hub.running.warnings()) == (200, ())
+def test_requests_of_other_programs_are_not_checked(github: GitHubDouble, path: str) -> None:
+    """They have no API version, and GitHub ignores unknown keys."""
+    answer = api(github, "GET", path, headers={"User-Agent": "curl", VERSION: None})
+    assert (answer.status_code, github.running.warnings()) == (200, ())
 
 
-def test_a_breach_is_noted_where_a_fault_answers(hub: Hub) -> None:
-    """What was asked is judged, whoever answers it."""
-    hub.state.faults.append(lambda *_: Answer(503))
-    api(hub, "GET", "/releases?size=3")
-    assert len(hub.running.take_breaches()) == 1
+def test_a_breach_is_recorded_also_where_a_fault_answers(github: GitHubDouble) -> None:
+    github.state.faults.append(lambda *_: Answer(503))
+    api(github, "GET", "/releases?size=3")
+    assert len(github.running.take_breaches()) == 1
 
 
-def test_the_answer_of_a_fault_is_held_against_the_contract_too(hub: Hub) -> None:
-    """Only what stands for something in front of GitHub may say what GitHub never would."""
+def test_the_answer_of_a_fault_is_held_against_the_contract_too(github: GitHubDouble) -> None:
+    """Only the answer of a proxy may be one that GitHub never gives."""
     for answer, status in (
         (Answer(403, {"message": "no"}, is_githubs=False), 403),
         (Answer(403, {"message": "no"}), 500),
     ):
-        for where in (hub.state.faults, hub.state.lost):
+        for where in (github.state.faults, github.state.lost):
             where.append(lambda *_, answer=answer: answer)
-            assert api(hub, "GET", "/releases").status_code == status
+            assert api(github, "GET", "/releases").status_code == status
             where.clear()
-    assert ["documentation_url" in warning for warning in hub.running.take_failures()] == [True, True]
+    assert ["documentation_url" in warning for warning in github.running.take_failures()] == [True, True]
 
 
 @pytest.mark.parametrize("fault", [rate_limited(0), slow_down(), slow_down(None), no_access().answer()])
@@ -172,21 +171,21 @@ def test_a_refusal_that_any_operation_may_meet_is_described(fault: Answer) -> No
     assert {load_contract().check_answer(route.operation, fault) for route in ROUTES} == {""}
 
 
-def test_an_answer_that_github_does_not_describe_fails() -> None:
-    """A value that GitHub never sends is a fault of the stand-in: it fails, and whoever owns it is told."""
+def test_an_undescribed_answer_of_the_double_fails() -> None:
+    """It is a bug of the double."""
     state = GitHubState(NAME, tokens=TOKENS)
     deployment = state.add_deployment("pypi-public", SHA, "dancing")
     with serve_github(state) as running:
-        hub = Hub(state, running, Repo(Path(), Path()))
-        assert api(hub, "GET", f"/deployments/{deployment}").status_code == 200
+        github = GitHubDouble(state, running, Repo(Path(), Path()))
+        assert api(github, "GET", f"/deployments/{deployment}").status_code == 200
         assert running.warnings() == ()
-        assert api(hub, "GET", f"/deployments/{deployment}/statuses").status_code == 500
+        assert api(github, "GET", f"/deployments/{deployment}/statuses").status_code == 500
         (warning,) = running.warnings()
     assert "$[0].state: 'dancing' is not one of" in warning
 
 
 @pytest.mark.parametrize(
-    ("operation", "answer", "told"),
+    ("operation", "answer", "message"),
     [
         pytest.param("GET /git/ref/{}", Answer(201, {}), "the status 201 is not described", id="status"),
         pytest.param("GET /git/ref/{}", Answer(404, {"message": "no"}), "documentation_url", id="form of a refusal"),
@@ -197,8 +196,8 @@ def test_an_answer_that_github_does_not_describe_fails() -> None:
         pytest.param("DELETE /releases/{}", Answer(204), "", id="nothing"),
     ],
 )
-def test_an_answer_is_held_against_its_description(operation: str, answer: Answer, told: str) -> None:
-    """Its status is one that GitHub describes or is known to send, and its body has the form for that status."""
+def test_an_answer_is_checked_against_its_description(operation: str, answer: Answer, message: str) -> None:
+    """By status, and by the form of the body for it."""
     problem = load_contract().check_answer(operation, answer)
-    assert bool(problem) == bool(told)
-    assert told in problem
+    assert bool(problem) == bool(message)
+    assert message in problem

@@ -12,18 +12,18 @@ import pytest
 from release_channels.adapters.bounded_http import listening
 from release_channels.errors import RefusedError
 from release_channels.model.redact import SecretRedactor
-from tests.github.hubs import NAME, READER, WRITER, Hub, write
+from tests.github.hubs import NAME, READER, WRITER, GitHubDouble, write
 from tests.support.recording import RECORDINGS, Recorder, replay
 
 PASSWORD = "SECRET-in-an-address"
 
 
 @pytest.fixture
-def recording(hub: Hub, tmp_path: Path) -> Path:
-    """Exchanges of each kind: reads, writes, an upload, a refusal, and what somebody wrote a token into."""
+def recording(github: GitHubDouble, tmp_path: Path) -> Path:
+    """Exchanges of each kind: reads, writes, an upload, a refusal, and a body with a token."""
     path = tmp_path / "recording.jsonl"
     with listening(Recorder(path, NAME, SecretRedactor({"GH_TOKEN": WRITER, "OTHER_TOKEN": READER}))):
-        client, run_id = hub.client(), hub.state.add_run("test.yml", "a" * 40)
+        client, run_id = github.client(), github.state.add_run("test.yml", "a" * 40)
         client.newest_run("test.yml", "a" * 40)
         client.run(run_id)
         draft = client.create_draft("v1.2.0", f"{READER} at https://ada:{PASSWORD}@host.example", "")
@@ -31,8 +31,8 @@ def recording(hub: Hub, tmp_path: Path) -> Path:
         client.delete_asset(asset)
         client.settings.repository()
         with pytest.raises(RefusedError):
-            hub.client(READER).create_draft("v1.2.0", "", "")
-        artifact = hub.state.add_artifact(run_id, "build", {"a.txt": b"SECRET-file"})
+            github.client(READER).create_draft("v1.2.0", "", "")
+        artifact = github.state.add_artifact(run_id, "build", {"a.txt": b"SECRET-file"})
         client.download_artifact(artifact, tmp_path / "build.zip", 10_000)
     return path
 
@@ -66,19 +66,19 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_recording_that_breaks_the_contract_is_told(recording: Path, kind: str) -> None:
+def test_a_recording_that_breaks_the_contract_is_reported(recording: Path, kind: str) -> None:
     """What GitHub sends or takes beyond its own description is named, with its line."""
     lines = [json.loads(line) for line in recording.read_text().splitlines()]
-    change, told = BROKEN[kind]
+    change, message = BROKEN[kind]
     change(lines[2])
     recording.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (problem,) = replay(recording)
-    assert told in problem
+    assert message in problem
     assert problem.startswith("recording.jsonl, line 3: ")
 
 
-def test_nothing_is_heard_after_the_block(hub: Hub, recording: Path) -> None:
-    """Whoever has recorded leaves no trace in the client."""
+def test_nothing_is_heard_after_the_block(github: GitHubDouble, recording: Path) -> None:
+    """The client is unchanged after a recording."""
     before = recording.read_text()
-    hub.client().releases()
+    github.client().releases()
     assert recording.read_text() == before

@@ -1,4 +1,4 @@
-"""Every object of the stand-in has every field that the library knows of: it reads a gap as None, without a word."""
+"""The double's objects have every field that the client library reads, which would read a gap as None."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from release_channels.rehearsal.github import Answer
 from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.routes import url_map
-from tests.github.hubs import NAME, Hub, api, write
+from tests.github.hubs import NAME, GitHubDouble, api, write
 
 SHA = "a" * 40
 # What the library knows beyond the documented answer: other media types, old names, webhooks, one-to-one redirects.
@@ -43,9 +43,9 @@ PATHS = {
 
 
 @pytest.fixture
-def full(hub: Hub, tmp_path: Path) -> dict[str, Any]:
-    """A GitHub with one thing of each kind, and their numbers."""
-    state, repo = hub.state, hub.repo
+def full(github: GitHubDouble, tmp_path: Path) -> dict[str, Any]:
+    """A GitHub with one object of each kind, and their numbers."""
+    state, repo = github.state, github.repo
     state.add_environment("pypi-public", reviewers=("alice",))
     run = state.add_run("test.yml", SHA)
     state.add_job(run, "tests")
@@ -54,7 +54,7 @@ def full(hub: Hub, tmp_path: Path) -> dict[str, Any]:
     repo.commit("More", {"more.txt": "more"})
     repo.tag("v1.0.0")
     repo.git("push", "--quiet", "origin", "side", "v1.0.0")
-    client = hub.client()
+    client = github.client()
     release = client.create_draft("v1.0.0", "1.0.0", "words")
     client.upload_asset(release, write(tmp_path / "a.txt"))
     client.open_pull_request("side", "main", "Title", "words")
@@ -67,10 +67,10 @@ def full(hub: Hub, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_no_documented_field_is_missing(hub: Hub, full: dict[str, Any], name: str) -> None:
-    """Every field that the library can read is there, but for those that the documented answer lacks too."""
+def test_no_documented_field_is_missing(github: GitHubDouble, full: dict[str, Any], name: str) -> None:
+    """Except for fields that the documented answer lacks too."""
     path, _, part = PATHS[name].partition(" ")
-    shown = api(hub, "GET", path.format_map(full)).json()
+    shown = api(github, "GET", path.format_map(full)).json()
     if part:
         shown = shown[0] if part == "0" else shown[part][0]
 
@@ -80,13 +80,13 @@ def test_no_documented_field_is_missing(hub: Hub, full: dict[str, Any], name: st
     assert fields - set(shown) == BEYOND.get(name, set())
 
 
-def test_a_field_that_is_lost_or_made_up_is_noticed(hub: Hub, full: dict[str, Any]) -> None:
-    """Whichever required field an answer loses, and whatever it has beyond the description, breaks the contract."""
+def test_a_missing_or_extra_field_is_found(github: GitHubDouble, full: dict[str, Any]) -> None:
+    """It breaks the contract."""
     contract = load_contract()
     for wanted in PATHS.values():
         path, _, part = wanted.format_map(full).partition(" ")
         route = url_map().bind("").match(f"/api/v3/repos/{NAME}{path}")[0]
-        shown = api(hub, "GET", path).json()
+        shown = api(github, "GET", path).json()
         one = shown if not part else shown[0] if part == "0" else shown[part][0]
         assert contract.check_answer(route.operation, Answer(200, shown)) == ""
 
@@ -102,12 +102,12 @@ def test_a_field_that_is_lost_or_made_up_is_noticed(hub: Hub, full: dict[str, An
         assert contract.check_answer(route.operation, Answer(200, shown)), path
 
 
-def test_no_question_is_asked_twice(hub: Hub, full: dict[str, Any]) -> None:
-    """A list arrives with one question: a gap would make the library ask for each entry again."""
-    asked = len(hub.running.requests)
+def test_a_list_is_read_with_one_request(github: GitHubDouble, full: dict[str, Any]) -> None:
+    """For a gap the library would request each entry again."""
+    asked = len(github.running.requests)
 
-    hub.client().releases()
-    hub.client().newest_run("test.yml", SHA)
-    hub.client().compare("main", "side")
+    github.client().releases()
+    github.client().newest_run("test.yml", SHA)
+    github.client().compare("main", "side")
 
-    assert len(hub.running.requests) - asked == 3
+    assert len(github.running.requests) - asked == 3

@@ -1,4 +1,4 @@
-"""Helpers for tests of the local index: raw uploads, real uploads, and a fingerprint of all that must not change."""
+"""Helpers for tests of the local index: raw uploads, real uploads, and fingerprints of its state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UV = shutil.which("uv") or "uv"
 
 
 def form_of(path: Path, **changes: str) -> dict[str, str]:
-    """Fill the form for a file as an honest client does; an empty change takes the field away."""
+    """Build a client's form for a file; a change to an empty text removes the field."""
     name, version, kind = parse_file_name(path.name)
     fields = {
         ":action": "file_upload",
@@ -47,7 +47,7 @@ def post(
     accept: str = "application/json",
     token: str | None = None,
 ) -> requests.Response:
-    """Upload a file with a form of the test's choice."""
+    """Upload a file with a form of the test."""
     with path.open("rb") as content:
         return requests.post(
             index.upload_url,
@@ -78,18 +78,18 @@ def post_in_process(
 
 
 def stored(root: Path, app: IndexApp) -> object:
-    """Picture every file on disk, hidden ones included, and the listing."""
+    """Return every file on disk, hidden ones included, and the listing."""
     files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     return root.exists(), files, app.listing(canonicalize_name("demo-tool"))
 
 
 def distributions_in(root: Path) -> list[Path]:
-    """List what the index stores, without its own records."""
+    """List the stored distributions, without the index's own records."""
     return sorted(path for path in root.iterdir() if not path.name.startswith("."))
 
 
 def page(index: RunningIndex, project: str = "demo-tool") -> dict[str, object]:
-    """Read a project's page as JSON; a project that is not there is an empty page."""
+    """Read a project's page as JSON; an unknown project is an empty page."""
     answer = requests.get(f"{index.simple_url}{project}/", headers={"Accept": JSON}, timeout=20)
     if answer.status_code == 404:
         return {}
@@ -98,13 +98,13 @@ def page(index: RunningIndex, project: str = "demo-tool") -> dict[str, object]:
 
 
 def fingerprint(root: Path, index: RunningIndex) -> object:
-    """Picture every file on disk, hidden ones included, and the page."""
+    """Return every file on disk, hidden ones included, and the page."""
     files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     return root.exists(), files, page(index)
 
 
 def publish(index: RunningIndex, *paths: Path, env: Mapping[str, str] | None = None) -> str:
-    """Upload with the real client and give all that it printed; CommandError if it failed."""
+    """Upload with uv and return its output; CommandError if it failed."""
     login = ["--trusted-publishing", "always"] if env else ["--trusted-publishing", "never", "-u", "u", "-p", "p"]
     words = [UV, "publish", "--publish-url", index.upload_url, *login]
     return (
@@ -115,13 +115,13 @@ def publish(index: RunningIndex, *paths: Path, env: Mapping[str, str] | None = N
 
 
 def clean_env(more: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the settings of the machine that runs the tests."""
+    """Return an environment without the settings of this machine."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
     return {**kept, "UV_HTTP_RETRIES": "0", "UV_NO_CONFIG": "1", "NO_PROXY": "localhost,127.0.0.1", **more}
 
 
 def make_tls(directory: Path) -> tuple[Tls, Path]:
-    """Write a certificate for localhost, and give it together with the file of the CA that signed it."""
+    """Write a certificate for localhost and the file of its CA, and return both."""
     import trustme
 
     ca = trustme.CA()

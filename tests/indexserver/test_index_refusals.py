@@ -1,4 +1,4 @@
-"""Every refusal of the real index: the local one plays it where it can, and the product knows what to do about it.
+"""Every refusal of the real index: the local one refuses alike where it can, and each has a hint.
 
 Source: warehouse/forklift (legacy.py, decorators.py, forms.py, metadata.py), warehouse/packaging/services.py,
 warehouse/macaroons/security_policy.py and warehouse/oidc/views.py, as of 2026-08.
@@ -25,53 +25,53 @@ from tests.support.distributions import make_sdist, make_wheel
 # The limits of the index in these tests, in bytes.
 LIMITS = Limits(file=20_000, project=30_000)
 # Prepares the directory of the index, and gives the file that comes, with its form.
-Play = Callable[[Path, Path], tuple[Path, Mapping[str, str] | None]]
+Prepare = Callable[[Path, Path], tuple[Path, Mapping[str, str] | None]]
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal of an upload: its status, its fixed words, a part of the advice, and how it is played."""
+    """A refusal of an upload: status, fixed words, a part of the hint, and how to provoke it."""
 
     status: int
     words: str
     advice: str
-    play: Play | str
+    prepare: Prepare | str
     """What makes the local index refuse so, or the reason why it cannot."""
 
 
-def comes(make: Callable[..., Path] = make_wheel, **options: object) -> Play:
-    """Upload a distribution of version 2.0.0 with an honest form."""
+def upload(make: Callable[..., Path] = make_wheel, **options: object) -> Prepare:
+    """Upload a distribution of version 2.0.0 with an unchanged form."""
     return lambda _root, directory: (make(directory, PLAIN, **{"version": "2.0.0", **options}), None)
 
 
-def says(**changes: str) -> Play:
-    """Upload a good wheel with a changed form."""
+def form(**changes: str) -> Prepare:
+    """Upload a valid wheel with a changed form."""
 
-    def play(_root: Path, directory: Path) -> tuple[Path, Mapping[str, str]]:
+    def prepare(_root: Path, directory: Path) -> tuple[Path, Mapping[str, str]]:
         path = make_wheel(directory, PLAIN, version="2.0.0")
         return path, form_of(path, **changes)
 
-    return play
+    return prepare
 
 
-def after(change: Callable[[Path], object], coming: Play) -> Play:
-    """Change something on the index before the upload; it has the wheel of version 1.0.0."""
+def after(change: Callable[[Path], object], upload_after: Prepare) -> Prepare:
+    """Change the index, which has the wheel of version 1.0.0, before the upload."""
 
-    def play(root: Path, directory: Path) -> tuple[Path, Mapping[str, str] | None]:
+    def prepare(root: Path, directory: Path) -> tuple[Path, Mapping[str, str] | None]:
         change(root / "demo_tool-1.0.0-py3-none-any.whl")
-        return coming(root, directory)
+        return upload_after(root, directory)
 
-    return play
+    return prepare
 
 
 def grow_old(path: Path) -> None:
-    """Set the time of a stored file to fifteen days ago."""
+    """Set the time of a stored file to 15 days ago."""
     uploaded = time.time() - 15 * 86400
     os.utime(path, (uploaded, uploaded))
 
 
-def renamed(path: Path) -> None:
-    """Delete a file as in practice."""
+def delete_by_rename(path: Path) -> None:
+    """Delete a file of the local index."""
     path.rename(f"{path}.deleted")
 
 
@@ -100,34 +100,34 @@ UPLOADS: dict[str, Refusal] = {
     "name prohibited": Refusal(400, "The name 'x' isn't allowed. See", "choose another one", OPERATORS),
     "name similar": Refusal(400, "The name 'x' is too similar to an existing project.", "choose another", ACCOUNT),
     "name taken": Refusal(409, "The name 'x' conflicts with an existing project.", "choose another one", ACCOUNT),
-    "protocol": Refusal(400, "Unknown protocol version.", "update uv", says(protocol_version="2")),
+    "protocol": Refusal(400, "Unknown protocol version.", "update uv", form(protocol_version="2")),
     "no name": Refusal(
-        400, "'' is an invalid value for Name. Error: This field is required.", "field of [project]", says(name=""),
+        400, "'' is an invalid value for Name. Error: This field is required.", "field of [project]", form(name=""),
     ),
     "no file type": Refusal(
-        400, "Invalid value for filetype. Error: This field is required.", "update uv", says(filetype=""),
+        400, "Invalid value for filetype. Error: This field is required.", "update uv", form(filetype=""),
     ),
     "unknown file type": Refusal(
-        400, "Invalid value for filetype. Error: Use a known file type.", "update uv", says(filetype="bdist_egg"),
+        400, "Invalid value for filetype. Error: Use a known file type.", "update uv", form(filetype="bdist_egg"),
     ),
-    "no digest": Refusal(400, "Error: Include at least one message digest.", "update uv", says(sha256_digest="")),
+    "no digest": Refusal(400, "Error: Include at least one message digest.", "update uv", form(sha256_digest="")),
     "no Python version": Refusal(
         400, "Invalid value for pyversion. Error: Python version is required for binary distribution uploads.",
         "update uv", BY_UV,
     ),
     "a file for a text": Refusal(400, "name: Should not be a tuple.", "update uv", BY_UV),
     "no file": Refusal(400, "Upload payload does not have a file.", "update uv", BY_UV),
-    "no version": Refusal(400, "'version' is a required field.", "field of [project]", says(version="")),
-    "no good version": Refusal(400, "'two' is invalid for 'version'.", "field of [project]", says(version="two")),
+    "no version": Refusal(400, "'version' is a required field.", "field of [project]", form(version="")),
+    "no good version": Refusal(400, "'two' is invalid for 'version'.", "field of [project]", form(version="two")),
     "local version": Refusal(
-        400, "The use of local versions in '2.0.0+g1' is not allowed.", "behind the +", comes(version="2.0.0+g1"),
+        400, "The use of local versions in '2.0.0+g1' is not allowed.", "behind the +", upload(version="2.0.0+g1"),
     ),
     "metadata version": Refusal(400, "'9.0' is not a valid metadata version", "field of [project]", CHECKED),
     "summary": Refusal(400, "'summary' field must be 512 characters or less.", "field of [project]", CHECKED),
     "e-mail": Refusal(400, "'x' is not a valid email address: no @", "field of [project]", CHECKED),
     "unknown classifier": Refusal(
         400, "'Private :: Do Not Upload' is not a valid classifier.", "field of [project]",
-        comes(extra=["Classifier: Private :: Do Not Upload"]),
+        upload(extra=["Classifier: Private :: Do Not Upload"]),
     ),
     "deprecated classifier": Refusal(
         400, "The classifier 'Natural Language :: Ukranian' has been deprecated", "field of [project]", CHECKED,
@@ -137,11 +137,11 @@ UPLOADS: dict[str, Refusal] = {
     "length of a label": Refusal(400, "'label' must be 32 characters or less.", "field of [project]", CHECKED),
     "no URL": Refusal(400, "Must have a URL", "field of [project]", CHECKED),
     "broken dependency": Refusal(
-        400, "'???' is invalid for 'requires-dist'.", "field of [project]", comes(extra=["Requires-Dist: ???"]),
+        400, "'???' is invalid for 'requires-dist'.", "field of [project]", upload(extra=["Requires-Dist: ???"]),
     ),
     "direct dependency": Refusal(
         400, "Can't have direct dependency: x @ https://x.example/x", "instead of an address",
-        comes(extra=["Requires-Dist: x @ https://x.example/x"]),
+        upload(extra=["Requires-Dist: x @ https://x.example/x"]),
     ),
     "dynamic": Refusal(400, "Dynamic field 'x' is not a valid dynamic field.", "field of [project]", CHECKED),
     "license twice": Refusal(
@@ -152,46 +152,46 @@ UPLOADS: dict[str, Refusal] = {
     "unprintable name": Refusal(400, "Cannot upload a file with non-printable characters", "repack", BY_UV),
     "path in a name": Refusal(400, "Cannot upload a file with '/' or '\\' in the name.", "repack", BY_UV),
     "extension": Refusal(
-        400, "Invalid file extension: Extension .whl is invalid for filetype sdist.", "repack", says(filetype="sdist"),
+        400, "Invalid file extension: Extension .whl is invalid for filetype sdist.", "repack", form(filetype="sdist"),
     ),
     "file size": Refusal(
-        400, "File too large. Limit for project 'demo-tool' is ", "`file-limit`", comes(files={"x.bin": RANDOM}),
+        400, "File too large. Limit for project 'demo-tool' is ", "`file-limit`", upload(files={"x.bin": RANDOM}),
     ),
     "project size": Refusal(
         400, "Project size too large. Limit for project 'demo-tool' total size is ", "`project-limit`",
         after(lambda path: path.with_name("demo_tool-0.9-py3-none-any.whl").write_bytes(make_wheel(
             path.parent.parent / "big", PLAIN, version="0.9", files={"x.bin": RANDOM + RANDOM[:4000]},
-        ).read_bytes()), comes()),
+        ).read_bytes()), upload()),
     ),
     "digest": Refusal(
         400, "The digest supplied does not match a digest calculated from the uploaded file.", "damaged in transit",
-        says(sha256_digest="0" * 64),
+        form(sha256_digest="0" * 64),
     ),
     "taken name": Refusal(
         400, "File already exists ('demo_tool-1.0.0-py3-none-any.whl', with blake2_256 hash '", "the next number",
-        comes(version="1.0.0", extra=["Keywords: x"]),
+        upload(version="1.0.0", extra=["Keywords: x"]),
     ),
     "same bytes under another name": Refusal(
         400, "File already exists ('demo_tool-1.0.0-py2-none-any.whl', with blake2_256 hash '", "the next number",
-        comes(version="1.0.0", file_name="demo_tool-1.0.0-py2-none-any.whl"),
+        upload(version="1.0.0", file_name="demo_tool-1.0.0-py2-none-any.whl"),
     ),
     "name of a deleted file": Refusal(
         400, "This filename was previously used by a file that has since been deleted. Use a different version.",
-        "never be used again", after(renamed, comes(version="1.0.0")),
+        "never be used again", after(delete_by_rename, upload(version="1.0.0")),
     ),
     "closed release": Refusal(
         400, "Uploading new files to releases older than 14 days is not allowed.", "after 14 days",
-        after(grow_old, comes(make_sdist, version="1.0.0")),
+        after(grow_old, upload(make_sdist, version="1.0.0")),
     ),
     "second sdist": Refusal(
         400, "Only one sdist may be uploaded per release.", "an sdist of another name",
         after(
             lambda path: make_sdist(path.parent, PLAIN),
-            comes(make_sdist, version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra=["Keywords: x"]),
+            upload(make_sdist, version="1.0.0", file_name="Demo_Tool-1.0.0.tar.gz", extra=["Keywords: x"]),
         ),
     ),
     "no metadata inside": Refusal(
-        400, "Invalid distribution file. ", "repack", comes(make_sdist, instead={"PKG-INFO": ""}),
+        400, "Invalid distribution file. ", "repack", upload(make_sdist, instead={"PKG-INFO": ""}),
     ),
     "sdist that does not parse": Refusal(400, "Invalid source distribution filename: x.tar.gz", "repack", BY_UV),
     "wheel that does not parse": Refusal(
@@ -199,7 +199,7 @@ UPLOADS: dict[str, Refusal] = {
     ),
     "sdist name": Refusal(
         400, "Filename 'demo-tool-2.0.0.tar.gz' is invalid, should be 'demo_tool-2.0.0.tar.gz'.", "repack",
-        comes(make_sdist, file_name="demo-tool-2.0.0.tar.gz"),
+        upload(make_sdist, file_name="demo-tool-2.0.0.tar.gz"),
     ),
     "wheel of another project": Refusal(
         400, "Start filename for 'demo-tool' with 'demo_tool'.", "repack",
@@ -207,10 +207,10 @@ UPLOADS: dict[str, Refusal] = {
     ),
     "wheel name": Refusal(
         400, "Filename 'Demo_Tool-2.0.0-py3-none-any.whl' should contain the normalized project name 'demo_tool', not "
-        "'Demo_Tool'.", "repack", comes(file_name="Demo_Tool-2.0.0-py3-none-any.whl"),
+        "'Demo_Tool'.", "repack", upload(file_name="Demo_Tool-2.0.0-py3-none-any.whl"),
     ),
     "wheel version": Refusal(
-        400, "Version in filename should be '2.0.1' not '2.0.0'.", "repack", says(version="2.0.1"),
+        400, "Version in filename should be '2.0.1' not '2.0.0'.", "repack", form(version="2.0.1"),
     ),
     "platform": Refusal(
         400, "Binary wheel 'x-1-cp314-cp314-linux_x86_64.whl' has an unsupported platform tag 'linux_x86_64'.",
@@ -237,8 +237,8 @@ UPLOADS: dict[str, Refusal] = {
 
 
 @pytest.mark.parametrize("refusal", UPLOADS.values(), ids=UPLOADS)
-def test_the_product_knows_what_to_do_about_a_refused_upload(refusal: Refusal) -> None:
-    """The advice follows from the index's words as uv passes them on, wherever a line is broken."""
+def test_a_refused_upload_has_a_hint(refusal: Refusal) -> None:
+    """It is found in uv's output, wherever its lines are wrapped."""
     status = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
     said = (
         "error: Failed to publish `x-1.tar.gz` to `https://index.example/`\n  cause: Server returned status code "
@@ -248,16 +248,16 @@ def test_the_product_knows_what_to_do_about_a_refused_upload(refusal: Refusal) -
     assert advise(said.replace(" ", "\n    ")) == advise(said)
 
 
-PLAYED = {name: (one, one.play) for name, one in UPLOADS.items() if not isinstance(one.play, str)}
+REPRODUCED = {name: (one, one.prepare) for name, one in UPLOADS.items() if not isinstance(one.prepare, str)}
 
 
-@pytest.mark.parametrize(("refusal", "play"), PLAYED.values(), ids=PLAYED)
-def test_the_local_index_refuses_an_upload_alike(tmp_path: Path, refusal: Refusal, play: Play) -> None:
-    """Status and words are the real index's, and nothing changes."""
+@pytest.mark.parametrize(("refusal", "prepare"), REPRODUCED.values(), ids=REPRODUCED)
+def test_the_local_index_refuses_an_upload_as_the_real_one(tmp_path: Path, refusal: Refusal, prepare: Prepare) -> None:
+    """With the real index's status and words; nothing changes."""
     root = tmp_path / "root"
     app = IndexApp(root, project="demo-tool", limits=LIMITS)
     assert post_in_process(app, make_wheel(tmp_path / "first", PLAIN)) == (200, "OK")
-    path, fields = play(root, tmp_path / "then")
+    path, fields = prepare(root, tmp_path / "then")
     before = stored(root, app)
     status, words = post_in_process(app, path, fields)
     assert (status, words[: len(refusal.words)]) == (refusal.status, refusal.words)
@@ -274,7 +274,7 @@ PUBLISHER = Publisher("acme/demo", "1", "public.yml", "pypi", "demo-tool")
 
 @dataclass(frozen=True)
 class TokenRefusal:
-    """A refusal of the exchange: code and fixed words, a part of the advice, and how it is played."""
+    """A refusal of the token exchange: code, fixed words, a part of the hint, and how to provoke it."""
 
     code: str
     words: str
@@ -317,8 +317,8 @@ EXCHANGES: dict[str, TokenRefusal] = {
 
 
 @pytest.mark.parametrize("refusal", EXCHANGES.values(), ids=EXCHANGES)
-def test_the_product_knows_what_to_do_about_a_refused_token(refusal: TokenRefusal) -> None:
-    """uv passes code and words on, as part of the index's JSON."""
+def test_a_refused_token_has_a_hint(refusal: TokenRefusal) -> None:
+    """uv's output contains code and words in the index's JSON."""
     assert refusal.advice in advise(f'{{"code":"{refusal.code}","description":"{refusal.words}"}}')
 
 
@@ -326,8 +326,8 @@ EXCHANGED = {name: (one, one.claims) for name, one in EXCHANGES.items() if not i
 
 
 @pytest.mark.parametrize(("refusal", "claims"), EXCHANGED.values(), ids=EXCHANGED)
-def test_the_local_index_refuses_a_token_alike(refusal: TokenRefusal, claims: Claims) -> None:
-    """Code and words are the real index's."""
+def test_the_local_index_refuses_a_token_as_the_real_one(refusal: TokenRefusal, claims: Claims) -> None:
+    """With the real index's code and words."""
     issuer = Issuer(CLAIMS)
     exchange = TokenIssuer(TrustedPublishing(refusal.publishers, issuer), lambda _project: False)
     if refusal.code == "invalid-reuse-token":
@@ -337,6 +337,5 @@ def test_the_local_index_refuses_a_token_alike(refusal: TokenRefusal, claims: Cl
     assert (caught.value.code, str(caught.value)) == (refusal.code, refusal.words)
 
 
-def test_what_is_not_known_has_no_advice() -> None:
-    """Nothing is guessed: the index's words stand alone."""
+def test_an_unknown_refusal_has_no_hint() -> None:
     assert advise("error: something entirely new") == ""

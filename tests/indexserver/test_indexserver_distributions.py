@@ -1,4 +1,4 @@
-"""Reading a distribution, and refusing files that are none."""
+"""Reading a distribution, and refusing invalid files."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ GOOD = PLAIN.metadata()
 
 
 @pytest.mark.parametrize(("make", "kind"), [(make_wheel, Kind.WHEEL), (make_sdist, Kind.SDIST)])
-def test_a_distribution_says_who_it_is(tmp_path: Path, make: Callable[..., Path], kind: Kind) -> None:
-    """Name and version are the metadata's own spelling, and links and Python versions can be asked for."""
+def test_a_distributions_metadata_is_read(tmp_path: Path, make: Callable[..., Path], kind: Kind) -> None:
+    """With name and version in the metadata's spelling, links and Python versions."""
     urls = {"Source commit": "https://example.org/c/1"}
     path = make(tmp_path, PLAIN, version="1!1.0.0.dev7", requires_python=">=3.9", urls=urls)
     distribution = read_distribution(path)
@@ -57,8 +57,8 @@ def test_a_distribution_says_who_it_is(tmp_path: Path, make: Callable[..., Path]
         "y" * 300 + "-1.tar.gz",
     ],
 )
-def test_a_name_that_is_no_distribution_is_refused(name: str) -> None:
-    """Only wheels and .tar.gz sdists with plain names parse."""
+def test_an_invalid_file_name_is_refused(name: str) -> None:
+    """Only wheels and .tar.gz sdists with plain names are valid."""
     with pytest.raises(RefusedError) as caught:
         parse_file_name(name)
     assert caught.value.hint
@@ -78,7 +78,7 @@ def test_a_name_that_is_no_distribution_is_refused(name: str) -> None:
     ],
 )
 def test_a_wheel_without_its_own_metadata_is_refused(tmp_path: Path, members: dict[str, str], reason: str) -> None:
-    """The message names the file and what is wrong in it."""
+    """The message contains the file and the reason."""
     with zipfile.ZipFile(tmp_path / WHEEL, "w", zipfile.ZIP_DEFLATED) as wheel:
         for name, text in members.items():
             wheel.writestr(name, text)
@@ -97,7 +97,7 @@ def test_a_wheel_without_its_own_metadata_is_refused(tmp_path: Path, members: di
     ],
 )
 def test_an_sdist_without_its_own_metadata_is_refused(tmp_path: Path, members: dict[str, str], reason: str) -> None:
-    """One directory with a PKG-INFO is what an sdist is."""
+    """An sdist is one directory with a PKG-INFO."""
     path = tmp_path / "demo_tool-1.0.0.tar.gz"
     with tarfile.open(path, "w:gz") as sdist:
         for name, text in members.items():
@@ -109,8 +109,8 @@ def test_an_sdist_without_its_own_metadata_is_refused(tmp_path: Path, members: d
 
 
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_a_cut_off_file_is_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
-    """Half a file, an empty file and no file are refused in plain words."""
+def test_a_truncated_file_is_refused(tmp_path: Path, make: Callable[..., Path]) -> None:
+    """Half a file, an empty file, a missing file."""
     path = make(tmp_path, PLAIN)
     for content in (path.read_bytes()[: path.stat().st_size // 2], b""):
         path.write_bytes(content)
@@ -121,8 +121,8 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, make: Callable[..., Path]) ->
         read_distribution(path)
 
 
-def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
-    """Adding to a name that exists changes nothing and says so, even for a file that another process put there."""
+def test_an_existing_file_is_never_replaced(tmp_path: Path) -> None:
+    """Also one that another process wrote."""
     first, second = make_wheel(tmp_path / "first", PLAIN), make_wheel(tmp_path / "second", PLAIN, files={"x.py": b""})
     ours, theirs = Storage(tmp_path / "root"), Storage(tmp_path / "root")
     assert (ours.add(first), theirs.add(second)) == (True, False)
@@ -131,7 +131,7 @@ def test_a_taken_name_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
-    """A file that is gone is forgotten."""
+    """A deleted file is forgotten."""
     storage = Storage(tmp_path)
     path = make_wheel(tmp_path, PLAIN)
     before = storage.find(path.name)

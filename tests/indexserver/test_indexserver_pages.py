@@ -1,4 +1,4 @@
-"""The local index as clients see it: pages in both forms, files, the merged page, and a server that ends cleanly."""
+"""The local index as clients see it: both page formats, files, the merged page, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def index(tmp_path: Path) -> Iterator[RunningIndex]:
 
 
 @pytest.mark.parametrize("accept", [JSON, V1_HTML, "text/html"])
-def test_every_form_tells_the_same(index: RunningIndex, tmp_path: Path, accept: str) -> None:
-    """A reader gets names, URLs, digests, Python versions and metadata from each form of the page."""
+def test_every_page_format_contains_the_same_data(index: RunningIndex, tmp_path: Path, accept: str) -> None:
+    """Names, URLs, digests, Python versions and metadata."""
     with PyPISimple(index.simple_url, accept=accept) as client:
         packages = client.get_project_page("demo-tool").packages
         wheel, sdist = packages
@@ -74,7 +74,7 @@ class _Progress:
         return None
 
     def update(self, _increment: int) -> None:
-        """Take no notice."""
+        """Ignore progress."""
 
 
 @pytest.mark.parametrize(
@@ -88,28 +88,26 @@ class _Progress:
         ("application/vnd.pypi.simple.latest+json", JSON),
     ],
 )
-def test_the_accept_header_chooses_the_form(index: RunningIndex, accept: str, content_type: str) -> None:
-    """The form with the highest weight is served, HTML without any wish, and no page is kept without asking again."""
+def test_the_accept_header_selects_the_page_format(index: RunningIndex, accept: str, content_type: str) -> None:
+    """By weight; HTML without a header; no page is cached without revalidation."""
     answer = requests.get(f"{index.simple_url}demo-tool/", headers={"Accept": accept}, timeout=20)
     assert answer.headers["Content-Type"].partition(";")[0] == content_type
     assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("no-cache", "Accept")
 
 
-def test_unknown_things_are_not_found(index: RunningIndex) -> None:
-    """Projects, files and metadata that are not there are 404, and reading is not uploading."""
+def test_unknown_paths_are_404(index: RunningIndex) -> None:
+    """Projects, files, metadata, and the upload path for reading."""
     for path in ("simple/nothing/", "files/nothing.whl", "files/..%2Fx.whl", "files/demo_tool-1.0.0.tar.gz.metadata"):
         assert requests.get(f"{index.url}/{path}", timeout=20).status_code == 404
     assert requests.post(index.simple_url, timeout=20).status_code == 405
 
 
-def test_names_are_normalized(index: RunningIndex) -> None:
-    """Any spelling of a name leads to the one page."""
+def test_project_names_are_normalized(index: RunningIndex) -> None:
     answer = requests.get(f"{index.simple_url}Demo_Tool", timeout=20)
     assert (answer.status_code, answer.url) == (200, f"{index.simple_url}demo-tool/")
 
 
-def test_foreign_text_is_escaped() -> None:
-    """Values of a file are text in the page, never markup."""
+def test_foreign_text_is_escaped_in_html() -> None:
     file = PageFile('x">.whl', "u?a=1&b", hashes={"sha256": "0"}, requires_python="<4", yanked='bad "one" <b>')
     html = project_page(canonicalize_name("demo-tool"), [file], "text/html")
     assert (
@@ -119,8 +117,8 @@ def test_foreign_text_is_escaped() -> None:
     assert 'content="1.0"' in html
 
 
-def test_files_come_in_parts_on_request(index: RunningIndex, tmp_path: Path) -> None:
-    """Ranges, unchanged files and headers alone are answered as HTTP has it."""
+def test_range_and_conditional_requests_of_files_work(index: RunningIndex, tmp_path: Path) -> None:
+    """And HEAD."""
     path = tmp_path / "root" / "demo_tool-1.0.0-py3-none-any.whl"
     url = f"{index.url}/files/{path.name}"
     part = requests.get(url, headers={"Range": "bytes=2-9"}, timeout=20)
@@ -131,8 +129,8 @@ def test_files_come_in_parts_on_request(index: RunningIndex, tmp_path: Path) -> 
     assert (head.status_code, int(head.headers["Content-Length"])) == (200, path.stat().st_size)
 
 
-def test_pip_and_uv_install_through_the_merged_index(index: RunningIndex, tmp_path: Path) -> None:
-    """Installers find the project here and any other name upstream, even with a cut-off date."""
+def test_pip_and_uv_install_from_the_merged_index(index: RunningIndex, tmp_path: Path) -> None:
+    """The project from here and its dependencies from upstream, also with a cut-off date."""
     make_wheel(tmp_path / "local", PLAIN, version="1.1.0", requires=["other"])
     tomorrow = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() + 86400))
     env = clean_env({"PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": str(tmp_path / "cache")})
@@ -146,8 +144,8 @@ def test_pip_and_uv_install_through_the_merged_index(index: RunningIndex, tmp_pa
             assert {"demo_tool-1.1.0.dist-info", "other-1.0.0.dist-info"} <= {path.name for path in target.iterdir()}
 
 
-def test_local_files_win_over_upstream(index: RunningIndex, tmp_path: Path) -> None:
-    """The merged page keeps upstream's files with absolute URLs, and a local file hides upstream's of its name."""
+def test_a_local_file_replaces_upstreams_of_the_same_name(index: RunningIndex, tmp_path: Path) -> None:
+    """Upstream's other files stay, with absolute URLs."""
     local = make_wheel(tmp_path / "local", PLAIN, extra=["Keywords: local"])
     make_wheel(tmp_path / "local", PLAIN, version="1.1.0.dev1")
     with serve(tmp_path / "local", project="Demo.Tool", upstream=index.simple_url) as merged:
@@ -166,8 +164,8 @@ def test_local_files_win_over_upstream(index: RunningIndex, tmp_path: Path) -> N
         assert merged.warnings() == ()
 
 
-def test_a_file_of_upstream_counts_as_taken(index: RunningIndex, tmp_path: Path) -> None:
-    """Files of the real index are there: the same bytes are fine, other bytes are refused, nothing is stored."""
+def test_an_upstream_file_name_counts_as_taken(index: RunningIndex, tmp_path: Path) -> None:
+    """Same bytes are accepted, other bytes refused, and nothing is stored."""
     same = tmp_path / "root" / "demo_tool-1.0.0-py3-none-any.whl"
     with serve(tmp_path / "local", project="demo-tool", upstream=index.simple_url) as merged:
         assert post(merged, same).status_code == 200
@@ -175,8 +173,7 @@ def test_a_file_of_upstream_counts_as_taken(index: RunningIndex, tmp_path: Path)
         assert not (tmp_path / "local").exists()
 
 
-def test_without_upstream_other_names_are_unknown(tmp_path: Path) -> None:
-    """Offline, the index knows its project alone."""
+def test_without_upstream_other_projects_are_404(tmp_path: Path) -> None:
     make_wheel(tmp_path, PLAIN)
     make_wheel(tmp_path, PLAIN, name="other")
     with serve(tmp_path, project="demo-tool") as index:
@@ -184,8 +181,8 @@ def test_without_upstream_other_names_are_unknown(tmp_path: Path) -> None:
         assert page(index, "other") == {}
 
 
-def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
-    """A dead upstream index costs its files and not the local ones, and is not asked for each page."""
+def test_a_failing_upstream_is_a_warning(tmp_path: Path) -> None:
+    """Local files are still listed, and upstream is not queried for each page."""
     make_wheel(tmp_path, PLAIN)
     with serve(tmp_path / "none", wrap=_broken) as dead:
         with serve(tmp_path, project="demo-tool", upstream=dead.simple_url) as index:
@@ -197,8 +194,8 @@ def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accept", [JSON, V1_HTML])
-def test_what_upstream_says_of_a_file_is_passed_on(tmp_path: Path, accept: str) -> None:
-    """Yanked files stay yanked with their reason, and digests, Python versions and metadata stay known."""
+def test_upstream_file_data_is_kept_in_the_merged_page(tmp_path: Path, accept: str) -> None:
+    """Yanked reasons, digests, Python versions and metadata."""
     known = {"url": "https://files.example/x", "hashes": {"sha256": "a" * 64}, "version": "0.9", "size": 7}
     files = [
         PageFile("demo_tool-0.9.tar.gz", yanked="bad & old", requires_python="<4", **known),  # type: ignore[arg-type]
@@ -216,8 +213,7 @@ def test_what_upstream_says_of_a_file_is_passed_on(tmp_path: Path, accept: str) 
     assert (wheel.url, wheel.digests) == ("https://files.example/x", {"sha256": "a" * 64})
 
 
-def test_upstream_is_remembered_for_a_minute(index: RunningIndex) -> None:
-    """One look serves a minute of pages, then the upstream index is asked again."""
+def test_upstream_pages_are_cached_for_a_minute(index: RunningIndex) -> None:
     times = iter([0.0, 59.0, 60.0])
     upstream = Upstream(index.simple_url, canonicalize_name("demo-tool"), clock=lambda: next(times))
     assert [len(upstream.files()) for _ in range(3)] == [2, 2, 2]
@@ -240,8 +236,8 @@ def _broken(_app: WSGIApplication) -> WSGIApplication:
     return answer
 
 
-def test_an_unexpected_error_is_no_traceback(tmp_path: Path) -> None:
-    """A directory that is a file breaks the request: a plain 500 for the client, the reason for the owner."""
+def test_an_unexpected_error_is_a_plain_500(tmp_path: Path) -> None:
+    """The client gets no traceback; the owner gets the reason."""
     (tmp_path / "root").write_text("")
     with serve(tmp_path / "root") as index:
         answer = requests.get(f"{index.simple_url}x/", timeout=20)
@@ -250,8 +246,8 @@ def test_an_unexpected_error_is_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
-def test_the_server_starts_fast_and_leaves_nothing(tmp_path: Path, secure: bool) -> None:
-    """Starts and stops, each by an error with a connection still open, leave no thread and no descriptor."""
+def test_repeated_starts_leave_no_thread_or_descriptor(tmp_path: Path, secure: bool) -> None:
+    """Each ends by an error with a connection still open."""
     tls, ca = make_tls(tmp_path)
 
     def fail_inside() -> None:
@@ -279,8 +275,7 @@ def _descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-def test_a_taken_port_is_refused(tmp_path: Path) -> None:
-    """A port that another server has is reported in plain words."""
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with serve(tmp_path) as index:
         second = serve(tmp_path, port=int(index.url.rpartition(":")[2]))
         with pytest.raises(RefusedError, match="cannot listen on port"):
@@ -300,7 +295,7 @@ print(sorted({"pypi_simple", "werkzeug", "requests"} & sys.modules.keys()), len(
 
 
 def test_a_page_is_served_without_slow_imports(tmp_path: Path) -> None:
-    """The client for the upstream index and werkzeug are imported where they are used: not for a project's page."""
+    """The upstream client and werkzeug are imported only where they are used."""
     make_wheel(tmp_path, PLAIN)
     text = process.run(sys.executable, "-c", SLOW, tmp_path, cwd=tmp_path)
     assert text.splitlines() == ["200 OK", "[] True"]
@@ -327,13 +322,13 @@ WANTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("accept", "kind"), WANTS.values(), ids=WANTS)
-def test_a_client_gets_what_it_likes_best(accept: str, kind: str) -> None:
-    """By quality, then by how exactly it is named, then in our order."""
+def test_content_negotiation_follows_weight_then_specificity(accept: str, kind: str) -> None:
+    """Then our own order."""
     assert best_match(accept, KINDS, "the default") == kind
 
 
-def test_a_head_has_no_body_and_a_wrong_method_says_the_right_one(index: RunningIndex) -> None:
-    """For pages as for files."""
+def test_head_has_no_body_and_405_lists_the_allowed_methods(index: RunningIndex) -> None:
+    """For pages and files."""
     head = requests.head(f"{index.simple_url}demo-tool/", timeout=20)
     assert (head.status_code, head.content, int(head.headers["Content-Length"]) > 100) == (200, b"", True)
     wrong = requests.post(index.simple_url, timeout=20)

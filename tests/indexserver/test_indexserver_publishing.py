@@ -1,4 +1,4 @@
-"""Trusted Publishing over TLS with the real client, and what the exchange refuses."""
+"""Trusted Publishing over TLS with uv, and the refusals of the token exchange."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PUBLISHER = Publisher("Acme/Demo", "4242", "preview-publish.yml", "pypi-preview"
 
 @dataclass
 class Clock:
-    """A clock that a test moves."""
+    """A clock that the test sets."""
 
     now: float
 
@@ -51,8 +51,8 @@ class Clock:
 
 
 @dataclass
-class Site:
-    """An index with Trusted Publishing, and what a test does with it."""
+class TrustedIndex:
+    """An index with Trusted Publishing, and its requests."""
 
     index: RunningIndex
     root: Path
@@ -61,7 +61,7 @@ class Site:
     clock: Clock
 
     def mint(self, **claims: object) -> requests.Response:
-        """Exchange an identity token with these claims instead of the usual ones."""
+        """Exchange an identity token with these claims in place of the usual ones."""
         return self.post("mint-token", {"token": self.trusted.issuer.token({"aud": "pypi", **claims})})
 
     def token(self, **claims: object) -> str:
@@ -70,18 +70,18 @@ class Site:
         return token
 
     def post(self, action: str, body: Any) -> requests.Response:
-        """Ask one of the two token endpoints."""
+        """Send a request to one of the two token endpoints."""
         return requests.post(f"{self.index.url}/_/oidc/{action}", json=body, timeout=20)
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """An index without TLS on which one workflow may publish."""
+def site(tmp_path: Path) -> Iterator[TrustedIndex]:
+    """An index without TLS with one trusted workflow."""
     clock = Clock(time.time())
     publishers = [PUBLISHER]
     trusted = TrustedPublishing(publishers, Issuer(CLAIMS, clock=clock), clock=clock)
     with serve(tmp_path / "root", trusted=trusted) as index:
-        yield Site(index, tmp_path / "root", trusted, publishers, clock)
+        yield TrustedIndex(index, tmp_path / "root", trusted, publishers, clock)
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +102,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param({}, None, "invalid-publisher", id="missing publisher"),
     ],
 )
-def test_uv_publishes_as_its_workflow_is_trusted(
+def test_uv_publishes_only_from_the_trusted_workflow(
     certificates: Path, tmp_path: Path, claims: dict[str, str], publisher: dict[str, Any] | None, refusal: str
 ) -> None:
-    """The real exchange lets the registered workflow upload, and nothing else changes the index."""
+    """Otherwise the exchange refuses, and the index does not change."""
     issuer = Issuer({**CLAIMS, **claims})
     publishers = () if publisher is None else (replace(PUBLISHER, **publisher),)
     tls = Tls(certificates / "cert.pem", certificates / "key.pem")
@@ -131,7 +131,7 @@ def test_uv_publishes_as_its_workflow_is_trusted(
 
 
 def refs(repository: str = "Acme/Demo", file: str = "preview-publish.yml", ref: str = "refs/heads/main") -> Claims:
-    """Claim to be a job of a workflow file at a ref."""
+    """Build the claims of a job of a workflow file at a ref."""
     return {"repository": repository, "job_workflow_ref": f"{repository}/.github/workflows/{file}@{ref}"}
 
 
@@ -179,8 +179,10 @@ FITTING: dict[str, tuple[Claims, tuple[Publisher, ...], str]] = {
 
 
 @pytest.mark.parametrize(("claims", "publishers", "reason"), FITTING.values(), ids=FITTING)
-def test_a_publisher_fits_as_on_the_real_index(claims: Claims, publishers: tuple[Publisher, ...], reason: str) -> None:
-    """Owner, repository and workflow file letter by letter, the environment in any case, and never a part of it."""
+def test_a_publisher_matches_as_on_the_real_index(
+    claims: Claims, publishers: tuple[Publisher, ...], reason: str
+) -> None:
+    """Case-sensitively, except for the environment, and only whole values."""
     identity = Issuer(CLAIMS)
     exchange = TokenIssuer(TrustedPublishing(publishers, identity), lambda _project: False)
     token = identity.token({"aud": "pypi", **claims})
@@ -201,8 +203,8 @@ PICKED: dict[str, tuple[str | None, set[str]]] = {
 
 
 @pytest.mark.parametrize(("environment", "projects"), PICKED.values(), ids=PICKED)
-def test_the_publisher_of_the_environment_comes_first(environment: str | None, projects: set[str]) -> None:
-    """One that names the job's environment hides those that name none, so their projects are not given."""
+def test_a_publisher_with_the_environment_comes_first(environment: str | None, projects: set[str]) -> None:
+    """It hides publishers without an environment, and so their projects."""
     issuer = Issuer(CLAIMS)
     publishers = (
         replace(FOR_ANY, project="wide"), replace(PUBLISHER, project="narrow"), replace(FOR_ANY, project="wide-too"),
@@ -226,16 +228,16 @@ def test_the_publisher_of_the_environment_comes_first(environment: str | None, p
         pytest.param({"environment": "x"}, "invalid-publisher", f"publisher ({NONE})", id="no publisher"),
     ],
 )  # fmt: skip
-def test_a_token_that_is_not_good_mints_nothing(site: Site, claims: Claims, code: str, words: str) -> None:
-    """The exchange fails with the code that clients know, and with the index's words."""
+def test_an_invalid_token_is_not_exchanged(site: TrustedIndex, claims: Claims, code: str, words: str) -> None:
+    """With the index's code and words."""
     answer = site.mint(**claims)
     assert (answer.status_code, answer.json()["message"]) == (422, "Token request failed")
     (error,) = answer.json()["errors"]
     assert (error["code"], words in error["description"]) == (code, True)
 
 
-def test_a_pending_publisher_makes_its_project_once(tmp_path: Path) -> None:
-    """Its first token makes the project, and a second one of the same project fails once and is gone."""
+def test_a_pending_publisher_creates_its_project_once(tmp_path: Path) -> None:
+    """A second one of the same project fails once and is deleted."""
     issuer = Issuer(CLAIMS)
     late = replace(PUBLISHER, environment="pypi-late", pending=True)
     exchange = TokenIssuer(
@@ -253,8 +255,8 @@ def test_a_pending_publisher_makes_its_project_once(tmp_path: Path) -> None:
     assert codes == ["invalid-pending-publisher", "invalid-publisher"]
 
 
-def test_a_pending_publisher_comes_too_late_for_a_project_with_files(site: Site, tmp_path: Path) -> None:
-    """The project exists, so nothing is made and nothing is uploaded."""
+def test_a_pending_publisher_of_an_existing_project_is_refused(site: TrustedIndex, tmp_path: Path) -> None:
+    """Nothing is created or uploaded."""
     make_wheel(site.root, PLAIN)
     site.publishers[:] = [replace(PUBLISHER, pending=True)]
     before = fingerprint(site.root, site.index)
@@ -277,10 +279,10 @@ NOT_ITS_OWN: dict[str, tuple[list[Publisher], int, str]] = {
 
 @pytest.mark.parametrize("pending", [False, True])
 @pytest.mark.parametrize(("more", "status", "words"), NOT_ITS_OWN.values(), ids=NOT_ITS_OWN)
-def test_a_token_uploads_to_its_own_project_alone(
-    site: Site, tmp_path: Path, more: list[Publisher], status: int, words: str, pending: bool
+def test_a_token_uploads_only_to_its_own_project(
+    site: TrustedIndex, tmp_path: Path, more: list[Publisher], status: int, words: str, pending: bool
 ) -> None:
-    """A project that does not exist is a wrong name, a 400; one that exists is somebody else's, a 403."""
+    """An unknown project is a 400, one of another owner a 403."""
     site.publishers[:] = [replace(PUBLISHER, pending=pending), *more]
     path, token = make_wheel(tmp_path, PLAIN, name="other"), site.token()
     before = fingerprint(site.root, site.index)
@@ -289,35 +291,32 @@ def test_a_token_uploads_to_its_own_project_alone(
     assert fingerprint(site.root, site.index) == before
 
 
-def test_an_identity_is_used_once(site: Site) -> None:
-    """The second exchange of one identity token fails."""
+def test_an_identity_token_is_exchanged_once(site: TrustedIndex) -> None:
     assert site.mint(jti="same").status_code == 200
     assert site.mint(jti="same").json()["errors"][0]["code"] == "invalid-reuse-token"
 
 
 @pytest.mark.parametrize("body", [{}, [], {"token": 1}, {"token": "ä"}, "x"])
-def test_a_body_without_a_token_is_refused(site: Site, body: object) -> None:
-    """A malformed request is a 422 like every other refusal, at both endpoints."""
+def test_a_malformed_request_is_a_422(site: TrustedIndex, body: object) -> None:
+    """At both endpoints."""
     answers = [site.post("mint-token", body), site.post("burn-token", body)]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert answers[0].json()["errors"][0]["code"] == "invalid-payload"
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "..", "e30.e30.AAAA", f"e30.{'W1tb' * 9000}.AAAA"])
-def test_what_is_no_token_is_refused(site: Site, token: str) -> None:
-    """A text that names no issuer is malformed, however broken."""
+def test_a_token_without_an_issuer_is_malformed(site: TrustedIndex, token: str) -> None:
     error = {"code": "invalid-payload", "description": "malformed JWT"}
     assert site.post("mint-token", {"token": token}).json()["errors"] == [error]
 
 
-def test_a_forged_identity_is_refused(site: Site) -> None:
-    """A token that the issuer did not sign is not good, whatever it claims."""
+def test_a_token_with_a_forged_signature_is_refused(site: TrustedIndex) -> None:
     token = Issuer(CLAIMS).token({"aud": "pypi"})
     assert site.post("mint-token", {"token": token}).json()["errors"][0]["code"] == "invalid-token"
 
 
-def test_without_a_good_token_nothing_is_uploaded(site: Site, tmp_path: Path) -> None:
-    """A missing, unknown, burnt or expired token is a 403, and nothing changes."""
+def test_an_upload_without_a_valid_token_is_a_403(site: TrustedIndex, tmp_path: Path) -> None:
+    """Missing, unknown, burnt or expired; nothing changes."""
     path = make_wheel(tmp_path, PLAIN)
     burnt, expired = site.token(), site.token()
     assert site.post("burn-token", {"token": burnt}).status_code == 200
@@ -331,21 +330,20 @@ def test_without_a_good_token_nothing_is_uploaded(site: Site, tmp_path: Path) ->
     assert post(site.index, path, token=site.token()).status_code == 200
 
 
-def test_a_token_lives_fifteen_minutes(site: Site, tmp_path: Path) -> None:
-    """A second before its end it still uploads."""
+def test_an_upload_token_expires_after_15_minutes(site: TrustedIndex, tmp_path: Path) -> None:
+    """A second before that it still uploads."""
     token = site.token()
     site.clock.now += 899
     assert post(site.index, make_wheel(tmp_path, PLAIN), token=token).status_code == 200
 
 
-def test_only_the_job_gets_its_identity(site: Site) -> None:
-    """GitHub's side asks for the job's request token."""
+def test_only_the_job_gets_its_identity_token(site: TrustedIndex) -> None:
+    """The request needs the job's own token."""
     wrong = requests.get(f"{site.index.url}/github/oidc/token", headers={"Authorization": "bearer x"}, timeout=20)
     assert wrong.status_code == 401
 
 
-def test_secrets_are_not_shown(site: Site) -> None:
-    """Neither the issuer's repr nor the request log contains a secret."""
+def test_no_secret_is_in_the_repr_or_the_log(site: TrustedIndex) -> None:
     token = site.token()
     shown = repr(site.trusted) + "".join(site.index.requests)
     assert not any(secret in shown for secret in (token, site.trusted.issuer.request_token))

@@ -1,4 +1,4 @@
-"""What the local index keeps beside its files, how often it reads them, and what a killed run leaves."""
+"""The records of the local index, how often it reads its files, and what a killed run leaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _install_hook() -> None:
 
 
 @contextmanager
-def hearing(listener: Callable[[str], object]) -> Iterator[None]:
+def listening(listener: Callable[[str], object]) -> Iterator[None]:
     """Pass the name of each file that Python opens to a listener."""
     _install_hook()
     _LISTENERS.append(listener)
@@ -50,7 +50,7 @@ def hearing(listener: Callable[[str], object]) -> Iterator[None]:
 def opened_files() -> Iterator[Counter[str]]:
     """Count the files that Python opens, by name."""
     names: Counter[str] = Counter()
-    with hearing(lambda name: names.update([name])):
+    with listening(lambda name: names.update([name])):
         yield names
 
 
@@ -70,7 +70,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_no_page_reads_a_stored_file(root: Path) -> None:
-    """A later start knows digests and metadata from the records, and opens nothing else."""
+    """Digests and metadata come from the records, also after a restart."""
     with opened_files() as opened:
         app = IndexApp(root, project=PROJECT)
         pages = [project_page(PROJECT, app.listing(PROJECT), JSON) for _ in range(3)]
@@ -78,8 +78,8 @@ def test_no_page_reads_a_stored_file(root: Path) -> None:
     assert opened == {RECORDS: 3}
 
 
-def test_an_upload_reads_no_other_file(root: Path, tmp_path: Path) -> None:
-    """Neither does the next upload: of the stored files, it opens its own alone."""
+def test_an_upload_opens_only_its_own_file(root: Path, tmp_path: Path) -> None:
+    """Also the upload after it."""
     path = make_wheel(tmp_path / "dist", PLAIN, version="1.0.0")
     storage = Storage(root)
     with opened_files() as opened:
@@ -88,8 +88,7 @@ def test_an_upload_reads_no_other_file(root: Path, tmp_path: Path) -> None:
     assert stored & opened.keys() == {path.name}
 
 
-def test_the_records_say_what_the_files_say(root: Path) -> None:
-    """A page made from the records is the page that is made by reading every file."""
+def test_pages_from_records_and_from_files_are_equal(root: Path) -> None:
     with_records = page_of(root)
     (root / RECORDS).unlink()
     assert page_of(root) == with_records
@@ -107,15 +106,15 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damaged_records_cost_reading_the_files(root: Path, damage: Callable[[bytes], bytes]) -> None:
-    """Whatever is in there, the page stays the same."""
+def test_damaged_records_are_replaced_by_reading_the_files(root: Path, damage: Callable[[bytes], bytes]) -> None:
+    """The page stays the same."""
     expected = page_of(root)
     (root / RECORDS).write_bytes(damage((root / RECORDS).read_bytes()))
     assert page_of(root) == expected
 
 
-def test_files_without_records_are_recorded_with_the_next_upload(root: Path, tmp_path: Path) -> None:
-    """Only an upload writes, since looking leaves no trace."""
+def test_unrecorded_files_are_recorded_by_the_next_upload(root: Path, tmp_path: Path) -> None:
+    """Reading a page writes nothing."""
     (root / RECORDS).unlink()
     storage = Storage(root)
     assert len(storage.files()) == 40
@@ -126,8 +125,8 @@ def test_files_without_records_are_recorded_with_the_next_upload(root: Path, tmp
     assert opened == {RECORDS: 1}
 
 
-def test_records_that_cannot_be_written_cost_reading_the_files(root: Path, tmp_path: Path) -> None:
-    """The upload is stored all the same."""
+def test_an_upload_succeeds_without_writable_records(root: Path, tmp_path: Path) -> None:
+    """The files are read then."""
     (root / RECORDS).unlink()
     (root / RECORDS).mkdir()
     assert Storage(root).add(make_wheel(tmp_path / "dist", PLAIN, version="1.0.0"))
@@ -135,16 +134,16 @@ def test_records_that_cannot_be_written_cost_reading_the_files(root: Path, tmp_p
     assert len(Storage(root).files()) == 41
 
 
-def test_a_changed_file_is_read_in_spite_of_its_record(root: Path, tmp_path: Path) -> None:
-    """Size and time of change tell."""
+def test_a_changed_file_is_read_despite_its_record(root: Path, tmp_path: Path) -> None:
+    """Size and modification time are compared."""
     before = {file.name: file.sha256 for file in Storage(root).files()}
     path = make_wheel(root, PLAIN, version="1.0.0.dev3", extra=["Keywords: x"])
     after = {file.name: file.sha256 for file in Storage(root).files()}
     assert [name for name in before if after[name] != before[name]] == [path.name]
 
 
-def test_what_another_process_records_is_read(root: Path, tmp_path: Path) -> None:
-    """Two indexes over one directory learn of each other's uploads without reading the files."""
+def test_records_of_another_process_are_read(root: Path, tmp_path: Path) -> None:
+    """Two indexes over one directory see each other's uploads."""
     ours, theirs = Storage(root), Storage(root)
     assert len(ours.files()) == len(theirs.files()) == 40
     path = make_wheel(tmp_path / "dist", PLAIN, version="1.0.0")
@@ -154,19 +153,19 @@ def test_what_another_process_records_is_read(root: Path, tmp_path: Path) -> Non
     assert opened == {RECORDS: 2}
 
 
-def test_what_a_killed_run_left_goes_at_the_next_start(root: Path, tmp_path: Path) -> None:
-    """A half-written file has no lock any more; one that is being written keeps it, and everything else stays."""
+def test_files_of_a_killed_run_are_deleted_at_the_next_start(root: Path, tmp_path: Path) -> None:
+    """A half-written file has no lock; one that is being written has, and stays."""
     (root / ".incoming-left").write_bytes(b"half")
     (root / ".other").write_bytes(b"mine")
     path = make_wheel(tmp_path / "dist", PLAIN, version="1.0.0", files={"x.bin": os.urandom(1 << 20)})
     seen: list[list[str]] = []
 
-    def start_beside(name: str) -> None:
+    def start_writing(name: str) -> None:
         if name == path.name:  # it is read into its incoming file
             Storage(root)
             seen.append([found.name for found in root.glob(".*")])
 
-    with hearing(start_beside):
+    with listening(start_writing):
         assert Storage(root).add(path)
     assert [name.partition("-")[0] for name in sorted(seen[0])] == [".files.jsonl", ".incoming", ".other"]
     assert sorted(found.name for found in root.glob(".*")) == [".files.jsonl", ".other"]

@@ -1,4 +1,4 @@
-"""Uploads that the local index takes, and those that it refuses without changing anything."""
+"""Uploads that the local index accepts, and those that it refuses without changing anything."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Build = Callable[[Path], tuple[Path, dict[str, str] | None]]
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Where the index keeps its files; it does not exist yet."""
+    """The directory of the index, which does not exist yet."""
     return tmp_path / "root"
 
 
@@ -65,7 +65,7 @@ def index(root: Path) -> Iterator[RunningIndex]:
 
 
 def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """The real client uploads wheel and sdist, and the same bytes again are fine."""
+    """The same bytes again are accepted."""
     files = [make_wheel(tmp_path / "dist", PLAIN), make_sdist(tmp_path / "dist", PLAIN)]
     publish(index, *files)
     before = fingerprint(root, index)
@@ -75,7 +75,7 @@ def test_uv_publishes_a_release_twice(index: RunningIndex, root: Path, tmp_path:
 
 
 def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """Other bytes under a taken name are a stop, in words that the client passes on."""
+    """Under a taken name, in the index's words."""
     publish(index, make_wheel(tmp_path / "first", PLAIN))
     before = fingerprint(root, index)
     with pytest.raises(CommandError) as caught:
@@ -85,7 +85,7 @@ def test_uv_shows_why_other_bytes_are_refused(index: RunningIndex, root: Path, t
 
 
 def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """twine uploads, uploads the same again, and shows why other bytes are refused."""
+    """Same bytes are accepted, other bytes refused."""
     words = ["-m", "twine", "upload", "--repository-url", index.upload_url, "-u", "u", "-p", "p"]
     first, second = (
         make_wheel(tmp_path / "first", PLAIN),
@@ -101,25 +101,25 @@ def test_twine_uploads_and_shows_the_refusal(index: RunningIndex, root: Path, tm
     assert fingerprint(root, index) == before
 
 
-def test_serving_and_refusing_leave_no_trace(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """The directory appears with the first stored file and not before."""
+def test_serving_and_refusing_write_no_file(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """The first stored file creates the directory."""
     assert page(index) == {}
     assert post(index, make_wheel(tmp_path, PLAIN), {}).status_code == 400
     assert not root.exists()
 
 
 def wheel(**options: Any) -> Build:
-    """Build a wheel and upload it with an honest form."""
+    """Upload a wheel with an unchanged form."""
     return lambda directory: (make_wheel(directory, PLAIN, **options), None)
 
 
 def sdist(**options: Any) -> Build:
-    """Build an sdist and upload it with an honest form."""
+    """Upload an sdist with an unchanged form."""
     return lambda directory: (make_sdist(directory, PLAIN, **options), None)
 
 
 def form(**changes: str) -> Build:
-    """Build a good wheel and upload it with a changed form."""
+    """Upload a valid wheel with a changed form."""
 
     def build(directory: Path) -> tuple[Path, dict[str, str]]:
         path = make_wheel(directory, PLAIN, version="2.0.0")
@@ -129,7 +129,7 @@ def form(**changes: str) -> Build:
 
 
 def garbage(file_name: str, version: str = "2.0.0") -> Build:
-    """Upload bytes that are no archive under a name that promises one."""
+    """Upload bytes that are no archive under a distribution's name."""
 
     def build(directory: Path) -> tuple[Path, dict[str, str]]:
         path = directory / file_name
@@ -143,7 +143,7 @@ def garbage(file_name: str, version: str = "2.0.0") -> Build:
 
 
 def other_wheel(directory: Path) -> tuple[Path, dict[str, str]]:
-    """Upload another project's wheel as one of this project."""
+    """Upload another project's wheel to this project."""
     path = make_wheel(directory, PLAIN, name="other", version="2.0.0")
     return path, form_of(path, name="demo-tool")
 
@@ -247,8 +247,8 @@ REFUSED: dict[str, tuple[Build, str]] = {
 
 
 @pytest.mark.parametrize(("build", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_broken_rule_refuses(root: Path, tmp_path: Path, build: Build, reason: str) -> None:
-    """Each rule is a 400 with its reason in status line, code and message, and nothing changes."""
+def test_each_upload_rule_refuses(root: Path, tmp_path: Path, build: Build, reason: str) -> None:
+    """A 400 with the reason in status line, code and message; nothing changes."""
     app = IndexApp(root, project="demo-tool")
     publishes = [make_wheel(tmp_path / "good", PLAIN), make_sdist(tmp_path / "good", PLAIN)]
     assert [post_in_process(app, path)[0] for path in publishes] == [200, 200]
@@ -262,7 +262,7 @@ def test_a_broken_rule_refuses(root: Path, tmp_path: Path, build: Build, reason:
 
 @pytest.mark.parametrize("digest", ["sha256", "md5", "blake2_256"])
 def test_any_one_digest_is_enough(root: Path, tmp_path: Path, digest: str) -> None:
-    """The index asks for at least one of the three."""
+    """The index requires one of the three."""
     path = make_wheel(tmp_path, PLAIN)
     make: dict[str, Callable[[bytes], Any]] = {
         "sha256": hashlib.sha256,
@@ -287,10 +287,10 @@ AGES: dict[str, tuple[float, Callable[..., Path], str, str]] = {
 
 
 @pytest.mark.parametrize(("days", "make", "version", "refusal"), AGES.values(), ids=AGES)
-def test_a_release_is_closed_after_fourteen_days(
+def test_a_release_is_closed_after_14_days(
     root: Path, tmp_path: Path, days: float, make: Callable[..., Path], version: str, refusal: str
 ) -> None:
-    """Its first file counts; the same bytes are accepted at any time, and a new version has its own 14 days."""
+    """From its first file; same bytes are always accepted, and a new version has its own 14 days."""
     app = IndexApp(root, project="demo-tool")
     first = make_wheel(tmp_path / "first", PLAIN)
     assert post_in_process(app, first) == (200, "OK")
@@ -303,8 +303,8 @@ def test_a_release_is_closed_after_fourteen_days(
         assert stored(root, app) == before
 
 
-def test_upstreams_files_make_a_release_old(root: Path, tmp_path: Path) -> None:
-    """What the real index has of a release counts, when it is completed in practice."""
+def test_upstream_files_count_for_a_releases_age(root: Path, tmp_path: Path) -> None:
+    """Where practice completes a real release."""
     old = PageFile("demo_tool-1.0.0.tar.gz", "https://x.example/x", upload_time=datetime(2020, 1, 1, tzinfo=UTC))
     path = make_wheel(tmp_path, PLAIN)
     upload = Upload(form_of(path), (), (), path)
@@ -314,8 +314,8 @@ def test_upstreams_files_make_a_release_old(root: Path, tmp_path: Path) -> None:
     check_release(upload, Limits(), [unknown], was_deleted=False)
 
 
-def test_a_deleted_name_is_never_used_again(root: Path, tmp_path: Path) -> None:
-    """A file renamed to `NAME.deleted` is gone from the page, and neither other nor the same bytes take its name."""
+def test_a_deleted_file_name_is_never_reused(root: Path, tmp_path: Path) -> None:
+    """A file renamed to `NAME.deleted` is not on the page, and its name stays taken for any bytes."""
     app = IndexApp(root, project="demo-tool")
     wheel, sdist = make_wheel(tmp_path, PLAIN), make_sdist(tmp_path, PLAIN)
     assert [post_in_process(app, path)[0] for path in (wheel, sdist)] == [200, 200]
@@ -330,22 +330,23 @@ def test_a_deleted_name_is_never_used_again(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../demo_tool-2.0.0-py3-none-any.whl", "..", ".hidden.whl", "a\\b.whl", "ä.whl"])
-def test_a_file_name_cannot_leave_the_directory(index: RunningIndex, root: Path, tmp_path: Path, name: str) -> None:
-    """A name with anything but a file's plain characters is refused before it touches the disk."""
+def test_a_file_name_with_special_characters_is_refused(
+    index: RunningIndex, root: Path, tmp_path: Path, name: str
+) -> None:
+    """Before a file is written."""
     path = make_wheel(tmp_path, PLAIN, version="2.0.0")
     answer = post(index, path, form_of(path), file_name=name)
     assert (answer.status_code, bool(re.match(r"Invalid|Cannot upload", answer.reason))) == (400, True)
     assert not root.exists()
 
 
-def test_the_reason_is_in_a_page_for_people(index: RunningIndex, tmp_path: Path) -> None:
-    """A client that does not ask for JSON finds the sentence in the body."""
+def test_the_refusal_is_an_html_page_without_json(index: RunningIndex, tmp_path: Path) -> None:
+    """Its body contains the message."""
     answer = post(index, make_wheel(tmp_path, PLAIN, version="2.0.0+g1"), accept="text/html")
     assert "The use of local versions in '2.0.0+g1' is not allowed." in answer.text
 
 
-def test_limits(root: Path, tmp_path: Path) -> None:
-    """A file over the limit, a body far over it, and a project that grows too large are refused."""
+def test_file_body_and_project_limits_are_enforced(root: Path, tmp_path: Path) -> None:
     small, large = (
         make_wheel(tmp_path, PLAIN, version="1.0.0"),
         make_wheel(tmp_path, PLAIN, version="1.1.0", files={"x.bin": bytes(2 * MIB)}),
@@ -362,7 +363,7 @@ def test_limits(root: Path, tmp_path: Path) -> None:
         assert post(index, small).status_code == 200
 
 
-ROOMS: dict[str, tuple[str, Limits, str]] = {
+OWN_LIMITS: dict[str, tuple[str, Limits, str]] = {
     "as usual": ("", Limits(), "OK"),
     "more room": (
         f"file-limit = {300 * MIB}\nproject-limit = {20480 * MIB}", Limits(300 * MIB, 20480 * MIB), "OK",
@@ -377,9 +378,9 @@ ROOMS: dict[str, tuple[str, Limits, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("settings", "limits", "reason"), ROOMS.values(), ids=ROOMS)
-def test_a_project_practises_with_its_own_limits(tmp_path: Path, settings: str, limits: Limits, reason: str) -> None:
-    """What the real index gives a project more or less of, the local one does, too."""
+@pytest.mark.parametrize(("settings", "limits", "reason"), OWN_LIMITS.values(), ids=OWN_LIMITS)
+def test_the_projects_own_limits_apply(tmp_path: Path, settings: str, limits: Limits, reason: str) -> None:
+    """Where the real index grants other ones."""
     project = parse_project(Sample(settings=f"{settings}\n").pyproject().encode())
     assert Limits.of(project.config) == limits
     with open_local_index(project, tmp_path, None) as index:
@@ -389,8 +390,8 @@ def test_a_project_practises_with_its_own_limits(tmp_path: Path, settings: str, 
     assert answer.reason == reason
 
 
-def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """Broken distributions in the directory are warned about, other files are ignored, and all of them stay."""
+def test_an_invalid_file_in_the_directory_is_reported(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """Broken distributions are warned about, other files ignored; all of them stay."""
     post(index, make_wheel(tmp_path, PLAIN))
     (root / "demo_tool-3.0.0-py3-none-any.whl").write_bytes(b"broken")
     (root / "release.json").write_text("{}")
@@ -402,8 +403,8 @@ def test_a_hand_made_file_is_reported_and_not_listed(index: RunningIndex, root: 
     assert (root / "demo_tool-3.0.0-py3-none-any.whl").read_bytes() == b"broken"
 
 
-def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Path, tmp_path: Path) -> None:
-    """A client that vanishes in the middle leaves no file, not even a hidden one."""
+def test_an_interrupted_upload_stores_nothing(index: RunningIndex, root: Path, tmp_path: Path) -> None:
+    """Not even a hidden file."""
     path = make_wheel(tmp_path, PLAIN, files={"x.bin": bytes(MIB)})
     content = (path.name, path.read_bytes())
     prepared = requests.Request("POST", index.upload_url, data=form_of(path), files={"content": content}).prepare()
@@ -420,8 +421,8 @@ def test_an_upload_that_breaks_off_stores_nothing(index: RunningIndex, root: Pat
 
 
 @pytest.mark.parametrize("servers", [1, 2])
-def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> None:
-    """Of eight uploads of one name with other bytes each, one is stored whole, through one server or two."""
+def test_one_of_eight_concurrent_uploads_is_stored(root: Path, tmp_path: Path, servers: int) -> None:
+    """Same name, different bytes, through one server or two."""
     bodies = [make_wheel(tmp_path / str(n), PLAIN, files={"n.bin": bytes([n]) * MIB}) for n in range(8)]
     with serve(root, project="demo-tool") as first, serve(root, project="demo-tool") as second:
         indexes = [first, second][:servers]
@@ -436,8 +437,8 @@ def test_one_of_many_uploads_wins(root: Path, tmp_path: Path, servers: int) -> N
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same bytes", "other bytes"])
-def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -> None:
-    """A file that another process stores after our look at the list wins: its bytes stay, ours are compared to them."""
+def test_an_upload_compares_with_a_file_stored_meanwhile(root: Path, tmp_path: Path, same: bool) -> None:
+    """The other process stores it after the listing was read; its bytes stay."""
     ours, theirs = (
         make_wheel(tmp_path / "a", PLAIN),
         make_wheel(tmp_path / "b", PLAIN, extra=[] if same else ["Keywords: x"]),
@@ -458,8 +459,8 @@ def test_another_process_may_be_faster(root: Path, tmp_path: Path, same: bool) -
     assert [path.read_bytes() for path in distributions_in(root)] == [theirs.read_bytes()]
 
 
-def test_the_same_bytes_at_once_are_all_fine(root: Path, tmp_path: Path) -> None:
-    """Eight uploads of the same file through two servers are eight successes and one file."""
+def test_concurrent_uploads_of_the_same_bytes_all_succeed(root: Path, tmp_path: Path) -> None:
+    """Eight uploads through two servers are one file."""
     path = make_wheel(tmp_path, PLAIN, files={"n.bin": bytes(MIB)})
     with serve(root) as first, serve(root) as second, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: post([first, second][n % 2], path), range(8)))

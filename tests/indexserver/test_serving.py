@@ -1,4 +1,4 @@
-"""The server under all local services: a connection that is open and not used keeps nobody else waiting."""
+"""The HTTP server of all local services: idle connections block no request."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _answer(client: socket.socket) -> bytes:
     return received
 
 
-def _ask(client: socket.socket) -> bytes:
+def _request(client: socket.socket) -> bytes:
     client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     return b"".join(iter(lambda: client.recv(1000), b""))
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])
-def test_connections_that_say_nothing_hold_up_nobody(offline: None, tmp_path: Path, *, is_encrypted: bool) -> None:
-    """Installers open more connections than they use; a request on another one, and later on these, is answered."""
+def test_idle_connections_do_not_block_requests(offline: None, tmp_path: Path, *, is_encrypted: bool) -> None:
+    """Installers open more connections than they use; later requests on these are answered too."""
     tls, bundle = make_certificates(tmp_path, {})
     trusting = ssl.create_default_context(cafile=str(bundle))
     with serve_wsgi(_hello, "a service", tls=tls if is_encrypted else None) as served, ExitStack() as stack:
@@ -54,5 +54,5 @@ def test_connections_that_say_nothing_hold_up_nobody(offline: None, tmp_path: Pa
         for _ in range(2):
             kept.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"close" not in _answer(kept)
-        assert all(_ask(client).endswith(b"hello") for client in idle)
+        assert all(_request(client).endswith(b"hello") for client in idle)
         assert served.errors == ()

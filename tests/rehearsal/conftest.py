@@ -1,4 +1,4 @@
-"""A project that has adopted the tool: its noxfile with a lock, and the workflow files that are rendered for it."""
+"""An adopted project: its noxfile with a lock, and its rendered workflow files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="session")
 def tool_wheel(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this repository as it stands."""
+    """The wheel of this working tree."""
     directory = tmp_path_factory.mktemp("tool")
     # This repository takes nothing that is newer than its pins; the wheelhouse was filled today.
     words = ("build", "--quiet", "--wheel", "--no-config", "--out-dir", str(directory), str(HERE))
@@ -49,7 +49,7 @@ def tool_wheel(offline_environment: Mapping[str, str], tmp_path_factory: pytest.
 def adopted(
     tool_wheel: Path, offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[bool], Repo]:
-    """Make the repository of an adopter, with the gate or without; each is made once, and nothing changes it."""
+    """Create an adopter's repository, with the gate or without; each once, and it is never changed."""
     made: dict[bool, Repo] = {}
 
     def make(with_gate: bool) -> Repo:
@@ -63,7 +63,7 @@ def adopted(
 
 
 def _adopt(directory: Path, wheel: Path, *, with_gate: bool) -> Repo:
-    """Write what `init` writes, and lock the noxfile."""
+    """Write the files of `init`, and lock the noxfile."""
     sample = Sample(tail="" if with_gate else NO_GATE, settings="rebuild = false\n")
     files = sample.tree() | {
         "noxfile.py": _NOXFILE.format(extra="[gate]" if with_gate else "", wheel=wheel.as_uri()),

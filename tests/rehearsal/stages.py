@@ -1,4 +1,4 @@
-"""A scratch world with workflow files that a test writes, and the run of one of them."""
+"""A rehearsal environment with a test's own workflow files, and their runs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NO_GATE = "[tool.release-channels.gate]\nenabled = false\n"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A world, and what GitHub does in it."""
+class WorkflowRunner:
+    """A rehearsal environment that runs workflows as GitHub does."""
 
     environment: RehearsalEnvironment
     dispatcher: WorkflowDispatcher
 
     def push(self) -> None:
-        """Push main, without running anything."""
+        """Push main without starting a run."""
         self.dispatcher.look()
         self.environment.git("push", "--quiet", "origin", "main")
 
@@ -39,30 +39,30 @@ class Stage:
 
 
 def job(*steps: str, name: str = "one", **keys: str) -> str:
-    """Write a job; each step is a line that is run, or a step as YAML."""
+    """Build a job; each step is a line to run, or a step as YAML."""
     more = "".join(f"    {key.replace('_', '-')}: {value}\n" for key, value in keys.items())
     written = "".join(f"      - {step if ': ' in step.partition(' ')[0] + ' ' else 'run: ' + step}\n" for step in steps)
     return f"  {name}:\n    runs-on: ubuntu-24.04\n{more}    steps:\n{written}"
 
 
 def workflow(*jobs: str, on: str = "push", head: str = "") -> str:
-    """Write a workflow file."""
+    """Build a workflow file."""
     return f"name: one\non: {on}\npermissions: {{}}\n{head}jobs:\n{''.join(jobs)}"
 
 
 @contextmanager
-def set_stage(directory: Path, files: Mapping[str, str | bytes], **settings: str) -> Iterator[Stage]:
-    """Make a world around a sample project with these workflow files."""
+def make_runner(directory: Path, files: Mapping[str, str | bytes], **settings: str) -> Iterator[WorkflowRunner]:
+    """Create an environment of a sample project with these workflow files."""
     written = {f".github/workflows/{name}": text for name, text in files.items()}
     sample = Sample(files=written, tail=NO_GATE, **settings)  # type: ignore[arg-type]
     repo = Repo.create(directory / "repo", sample.tree())
-    with stage_of(repo, directory / "world") as stage:
-        yield stage
+    with runner_of(repo, directory / "world") as runner:
+        yield runner
 
 
 @contextmanager
-def stage_of(repo: Repo, directory: Path) -> Iterator[Stage]:
-    """Make a world around a repository."""
+def runner_of(repo: Repo, directory: Path) -> Iterator[WorkflowRunner]:
+    """Create an environment of a repository."""
     directory.mkdir()
     git = Git.open(repo.root)
     commit = git.commit("HEAD")
@@ -70,5 +70,5 @@ def stage_of(repo: Repo, directory: Path) -> Iterator[Stage]:
     with create_environment(
         directory, git, project, commit, dict(os.environ), is_quick=True, keep=False
     ) as environment:
-        yield Stage(environment, WorkflowDispatcher(environment))
+        yield WorkflowRunner(environment, WorkflowDispatcher(environment))
         assert environment.warnings() == ()

@@ -1,4 +1,4 @@
-"""What act plays: checkout, artifacts, chains of workflows, and the end of everything that a run started."""
+"""Workflow runs by act: checkout, artifacts, run numbers, and the end of every process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.rehearsal.actions.run import RunOverrides
 from release_channels.rehearsal.actions.run_files import log_of
 from release_channels.rehearsal.faults.fault import End, Fault, FaultContext, held_at, kill
 from release_channels.rehearsal.faults.run import require_expected_ends, run_fault
-from tests.rehearsal.stages import NO_GATE, Stage, job, set_stage, stage_of, workflow
+from tests.rehearsal.stages import NO_GATE, WorkflowRunner, job, make_runner, runner_of, workflow
 from tests.support.processes import survivors
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -30,29 +30,29 @@ LOOK = (
 
 
 def lines(text: str) -> list[str]:
-    """The lines that a job wrote, without git's own remarks."""
+    """Return the lines that a job printed, without git's own."""
     return [line for line in text.splitlines() if line and not line.startswith("fatal:")]
 
 
-def test_a_checkout_is_that_of_the_commit_as_github_makes_it(offline: None, tmp_path: Path) -> None:
-    """One commit without tags, or all of them; the remote is called as on GitHub and leads to the bare one here."""
+def test_a_checkout_is_made_as_on_github(offline: None, tmp_path: Path) -> None:
+    """One commit without tags, or all of them; the remote's name is GitHub's and its target the local one."""
     full = "{uses: actions/checkout@v7, with: {fetch-depth: 0, persist-credentials: false}}"
     text = workflow(
         job("{uses: actions/checkout@v7}", *LOOK),
         job(full, *LOOK, "git rev-parse origin/main", "git ls-remote --tags origin v0.9", name="full"),
     )
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        stage.environment.git("commit", "--quiet", "--allow-empty", "--message", "More")
-        stage.environment.git("tag", "v0.9")
-        stage.environment.git("push", "--quiet", "origin", "v0.9")
-        (stage.environment.checkout / "uncommitted.txt").write_text("no")
-        ran = stage.run()
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        runner.environment.git("commit", "--quiet", "--allow-empty", "--message", "More")
+        runner.environment.git("tag", "v0.9")
+        runner.environment.git("push", "--quiet", "origin", "v0.9")
+        (runner.environment.checkout / "uncommitted.txt").write_text("no")
+        ran = runner.run()
         assert ran.is_green, ran.act_result.said()
-        sha = stage.environment.git("rev-parse", "HEAD")
-        address = f"https://github.com/{stage.environment.repository}"
+        sha = runner.environment.git("rev-parse", "HEAD")
+        address = f"https://github.com/{runner.environment.repository}"
         assert lines(ran.act_result.said("one")) == [sha, "1", "1", "main", address]
-        told = lines(ran.act_result.said("full"))
-        assert told == [sha, "2", "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
+        printed = lines(ran.act_result.said("full"))
+        assert printed == [sha, "2", "2", "v0.9", "main", address, sha, f"{sha}\trefs/tags/v0.9"]
 
 
 NOXFILE = f"""\
@@ -65,40 +65,40 @@ def tests(session):
 """
 
 
-def test_a_session_without_its_python_is_named_and_fails_nothing(offline: None, tmp_path: Path) -> None:
-    """nox itself says so on a runner's `CI`; here the others are run, and it is told what was left out."""
+def test_a_session_without_its_python_is_skipped_with_a_note(offline: None, tmp_path: Path) -> None:
+    """As nox does outside of `CI`."""
     text = workflow(job("{uses: actions/checkout@v7}", "uv run --no-project --with nox nox -s tests"))
     repo = Repo.create(
         tmp_path / "repo",
         Sample(files={".github/workflows/test.yml": text, "noxfile.py": NOXFILE}, tail=NO_GATE).tree(),
     )
-    with stage_of(repo, tmp_path / "world") as stage:
-        stage.dispatcher.with_tests = True
-        ran = stage.run("test.yml")
+    with runner_of(repo, tmp_path / "world") as runner:
+        runner.dispatcher.with_tests = True
+        ran = runner.run("test.yml")
         assert ran.is_green, ran.act_result.said()
         assert lines(ran.act_result.said()).count("tested") == 1
         assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
-def test_a_green_run_in_which_no_test_ran_is_warned_of(
+def test_a_passed_run_without_any_test_is_a_warning(
     offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """nox ends well when it has left everything out."""
+    """nox succeeds when it has skipped every session."""
     noxfile = NOXFILE.replace(f'"{sys.version_info.major}.{sys.version_info.minor}", ', "")
     text = workflow(job("{uses: actions/checkout@v7}", "uv run --no-project --with nox nox -s tests"))
     repo = Repo.create(
         tmp_path / "repo",
         Sample(files={".github/workflows/test.yml": text, "noxfile.py": noxfile}, tail=NO_GATE).tree(),
     )
-    with stage_of(repo, tmp_path / "world") as stage:
-        stage.dispatcher.with_tests = True
-        ran = stage.run("test.yml")
+    with runner_of(repo, tmp_path / "world") as runner:
+        runner.dispatcher.with_tests = True
+        ran = runner.run("test.yml")
     assert ran.is_green, ran.act_result.said()
     assert "warning: test.yml ran nothing of the session tests" in capsys.readouterr().err
 
 
-def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_path: Path) -> None:
-    """Layout is kept, hidden files stay behind, another run's artifact takes a right, and GitHub's API lists it."""
+def test_artifacts_are_passed_between_jobs_and_runs(offline: None, tmp_path: Path) -> None:
+    """Without hidden files; another run's requires a permission, and the API lists it."""
     make = "mkdir -p dist/sub && touch dist/a.txt dist/sub/b.txt dist/.hidden r.json"
     upload = '{id: up, uses: actions/upload-artifact@v7, with: {name: built, path: "dist/\\nr.json"}}'
     where = "artifact-ids: '${{ needs.one.outputs.id }}', path: '${{ runner.temp }}/got'"
@@ -116,38 +116,38 @@ def test_artifacts_go_from_job_to_job_and_from_run_to_run(offline: None, tmp_pat
     ).replace("name: one", "name: second")
     missing = workflow(job("{uses: actions/upload-artifact@v7, with: {name: x, path: gone, if-no-files-found: error}}"))
     files = {"one.yml": first, PREVIEW: second, "three.yml": missing.replace("on: push", "on: workflow_dispatch")}
-    with set_stage(tmp_path, files) as stage:
-        stage.push()
-        one, two = stage.dispatcher.run_all(stage.dispatcher.pushed())
+    with make_runner(tmp_path, files) as runner:
+        runner.push()
+        one, two = runner.dispatcher.run_all(runner.dispatcher.pushed())
         assert one.is_green, one.act_result.said()
         assert lines(one.act_result.said("two")) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
         assert (two.workflow.file, two.event.payload["workflow_run"]["id"]) == (PREVIEW, one.id)
         assert lines(two.act_result.said()) == ["./dist/a.txt", "./dist/sub/b.txt", "./r.json"]
-        assert [(item.name, item.run_id) for item in stage.environment.state.artifacts.values()] == [("built", one.id)]
-        ran = stage.dispatcher.dispatch("three.yml", "refs/heads/main", {})
+        assert [(item.name, item.run_id) for item in runner.environment.state.artifacts.values()] == [("built", one.id)]
+        ran = runner.dispatcher.dispatch("three.yml", "refs/heads/main", {})
         assert "No files were found" in ran.act_result.said()
-        assert len(stage.environment.state.artifacts) == 1
+        assert len(runner.environment.state.artifacts) == 1
 
 
-def test_runs_count_by_workflow_and_keep_their_number(offline: None, tmp_path: Path) -> None:
-    """Each file has a counter of its own; a run that is repeated keeps number and id, and becomes an attempt."""
-    say = "echo $GITHUB_RUN_NUMBER $GITHUB_RUN_ATTEMPT $GITHUB_RUN_ID"
+def test_runs_are_numbered_by_workflow(offline: None, tmp_path: Path) -> None:
+    """A repeated run keeps number and id, as a new attempt."""
+    step = "echo $GITHUB_RUN_NUMBER $GITHUB_RUN_ATTEMPT $GITHUB_RUN_ID"
     head = "run-name: run for ${{ github.sha }}\n"
-    with set_stage(tmp_path, {PREVIEW: workflow(job(say), head=head), PUBLIC: workflow(job(say))}) as stage:
-        stage.push()
-        first, other = stage.dispatcher.run_all(stage.dispatcher.pushed())
-        again = stage.dispatcher.run_again(first)
+    with make_runner(tmp_path, {PREVIEW: workflow(job(step), head=head), PUBLIC: workflow(job(step))}) as runner:
+        runner.push()
+        first, other = runner.dispatcher.run_all(runner.dispatcher.pushed())
+        again = runner.dispatcher.run_again(first)
         assert [lines(ran.act_result.said()) for ran in (first, other, again)] == [
             [f"1 1 {first.id}"], [f"1 1 {other.id}"], [f"1 2 {first.id}"],
         ]  # fmt: skip
-        stored = stage.environment.state.runs[first.id]
+        stored = runner.environment.state.runs[first.id]
         assert (stored.number, len(stored.attempts), stored.now.conclusion) == (1, 2, "success")
-        assert stored.title == f"run for {stage.dispatcher.main}"
+        assert stored.title == f"run for {runner.dispatcher.main}"
         assert [item.conclusion for item in stored.now.jobs] == ["success"]
 
 
-def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_path: Path) -> None:
-    """act says nothing of a job that is skipped, and names one that failed alone."""
+def test_skipped_and_failed_jobs_differ(offline: None, tmp_path: Path) -> None:
+    """act prints nothing about a skipped job."""
     text = workflow(
         job("exit 3"),
         job("true", name="after", needs="one"),
@@ -159,8 +159,8 @@ def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_p
             **{"if": "always()", "env": "{NEEDS: '${{ toJSON(needs) }}'}"},
         ),
     )
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        ran = stage.run()
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        ran = runner.run()
     assert ran.jobs == {"one": "failure", "after": "skipped", "never": "skipped", "last": "success"}
     assert ran.conclusion == "failure"
     assert {key: need["result"] for key, need in json.loads(ran.act_result.said("last")).items()} == {
@@ -168,13 +168,13 @@ def test_jobs_that_do_not_run_are_told_from_those_that_fail(offline: None, tmp_p
     }  # fmt: skip
 
 
-def test_a_file_that_act_does_not_take_is_refused_with_its_words(offline: None, tmp_path: Path) -> None:
-    """A key that nobody knows is not a failure of a job: no job has begun."""
+def test_a_workflow_that_act_refuses_is_reported(offline: None, tmp_path: Path) -> None:
+    """In act's words; no job failed."""
     with (
-        set_stage(tmp_path, {"one.yml": workflow(job("true", nonsense="5"))}) as stage,
+        make_runner(tmp_path, {"one.yml": workflow(job("true", nonsense="5"))}) as runner,
         pytest.raises(FailedError, match=r"act could not run \.github/workflows/one\.yml") as stop,
     ):
-        stage.run()
+        runner.run()
     assert "nonsense" in stop.value.hint
 
 
@@ -186,50 +186,50 @@ STUBBORN = (
 
 
 @pytest.mark.parametrize(("rest", "seconds"), [("0", 60), ("600", 4)], ids=["it ended", "it took too long"])
-def test_nothing_outlives_a_run(offline: None, tmp_path: Path, rest: str, seconds: int) -> None:
-    """A child in a session of its own, which ignores that its terminal is gone, is ended all the same."""
+def test_no_process_outlives_a_run(offline: None, tmp_path: Path, rest: str, seconds: int) -> None:
+    """Not even a child in its own session that ignores SIGHUP."""
     step = json.dumps(f"echo begun; {STUBBORN.format(rest=rest)}")
-    with set_stage(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as stage:
-        ran = stage.run(changes=RunOverrides(seconds=seconds))
+    with make_runner(tmp_path, {"one.yml": workflow(job(step, env=f"{{KEPT: {tmp_path / 'pid'}}}"))}) as runner:
+        ran = runner.run(changes=RunOverrides(seconds=seconds))
         assert ran.act_result.broke_off is (rest != "0")
         assert ran.conclusion == ("success" if rest == "0" else "failure")
         assert survivors([int((tmp_path / "pid").read_text())]) == []
-        log = log_of(stage.environment, ran).read_text()
+        log = log_of(runner.environment, ran).read_text()
     assert "[one/0] begun" in log
     assert ("took longer than 4 s" in log) is ran.act_result.broke_off
 
 
-def context_of(stage: Stage) -> FaultContext:
-    """A context at the start of the one workflow."""
-    stage.push()
-    event = stage.dispatcher.pushed()[0]
-    workflow = stage.dispatcher.workflow("one.yml")
+def context_of(runner: WorkflowRunner) -> FaultContext:
+    """Return a context at the start of the one workflow."""
+    runner.push()
+    event = runner.dispatcher.pushed()[0]
+    workflow = runner.dispatcher.workflow("one.yml")
     # No maintainer takes part in these faults.
-    return FaultContext(stage.environment, stage.dispatcher, None, Channel.PREVIEW, workflow, event, None)  # type: ignore[arg-type]
+    return FaultContext(runner.environment, runner.dispatcher, None, Channel.PREVIEW, workflow, event, None)  # type: ignore[arg-type]
 
 
 def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:
-    """What was before has happened, what comes after has not, and the run is not a success."""
+    """Earlier steps are done, later ones are not, and the run has not passed."""
     text = workflow(job("echo before", "{id: here, run: echo after}"))
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        context = context_of(stage)
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        context = context_of(runner)
         with held_at(context, "one", "here", kill) as injection:
             ran = context.release(injection)
         assert (injection.fired, ran.act_result.broke_off, ran.conclusion) == (1, True, "failure")
         assert lines(ran.act_result.said()) == ["before"]
-        again = stage.dispatcher.run_again(ran)
+        again = runner.dispatcher.run_again(ran)
         assert lines(again.act_result.said()) == ["before", "after"]
 
 
-def test_a_fault_that_did_not_fire_fails_the_rehearsal(offline: None, tmp_path: Path) -> None:
-    """A kill before a step that is not there: the run is green and the world as it has to be, and nothing was shown."""
+def test_a_fault_without_effect_fails_the_rehearsal(offline: None, tmp_path: Path) -> None:
+    """A kill before a missing step: the run passes and shows nothing."""
 
     def fault(step: str) -> Fault:
         inject = partial(held_at, job="one", step=step, action=lambda injection: None)
         return Fault(step, "a step is late", Channel.PREVIEW, inject, "echoed", End.UNCHANGED)
 
-    with set_stage(tmp_path, {"one.yml": workflow(job("echo echoed"))}) as stage:
-        context = context_of(stage)
+    with make_runner(tmp_path, {"one.yml": workflow(job("echo echoed"))}) as runner:
+        context = context_of(runner)
         fired, missed = (run_fault(fault(step), context, {}) for step in ("0", "gone"))
     assert (fired.wrong, fired.world, fired.fired) == ((), "unchanged", "before one/0, 1 x")
     assert (missed.wrong, missed.world) == (("the fault did not fire",), "unchanged")
@@ -239,8 +239,8 @@ def test_a_fault_that_did_not_fire_fails_the_rehearsal(offline: None, tmp_path: 
     assert stop.value.hint == "gone: the fault did not fire"
 
 
-def test_act_is_found_or_what_to_install_is_said(tmp_path: Path) -> None:
-    """The one that was installed with this tool comes first, then one on the PATH."""
+def test_act_is_found_or_its_installation_hinted(tmp_path: Path) -> None:
+    """First the one installed with this tool, then one on the PATH."""
     program = tmp_path / "bin" / "act"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")

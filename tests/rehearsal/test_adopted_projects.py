@@ -1,4 +1,4 @@
-"""`init`, and then the rehearsal: what a stranger types on a generated project, with no edit by hand."""
+"""`init`, and then the rehearsal command that it prints, on generated projects without an edit."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from invoke import task
 def bump(c):
     """Bump in my own way."""
 '''
-STATIONS = {
+STAGES = {
     "preview": ["push to main", "test", "preview", "compare"],
     "public": ["push to main", "ask", "test", "bump", "merge", "tag", "public", "compare"],
     "": ["push to main", "ask", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
 }
-BRINGS = {
+INSTALLED = {
     "preview": "public: {final}.dev1, preview: {final}.dev1",
     "public": "public: {final}, preview: {final}",
     "": "public: {final}, preview: 1.2.1.dev3",
@@ -52,7 +52,7 @@ NO_GATE, GATE = ("--no-gate",), ("--gate",)
 
 @dataclass(frozen=True)
 class Case:
-    """A project as it is before, and how its rehearsal is started."""
+    """A project before its adoption, and the start of its rehearsal."""
 
     backend: str
     init: tuple[str, ...] = GATE
@@ -72,7 +72,7 @@ class Case:
     """The end of its pyproject.toml."""
 
     def make(self, make_repo: MakeRepo) -> Repo:
-        """Make the project."""
+        """Create the project."""
         files: dict[str, str | bytes] = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
         version = "1.2.0" if self.is_released else "1.2.0.dev0"
         scripts = ("demo-tool", "demo") if self.files else ("demo-tool",)
@@ -90,7 +90,7 @@ class Case:
         return repo
 
     def words(self, named: str) -> tuple[str | Path, ...]:
-        """Word the rehearsal as it is typed; `named` names the file of its sessions."""
+        """Return the rehearsal's command; `named` is the one that `init` prints."""
         program, *words = named.split()
         noxfile = words[1] if words[0] == "-f" else "noxfile.py"
         started = (
@@ -101,17 +101,17 @@ class Case:
 
     @property
     def stages(self) -> list[str]:
-        """The stages that it has to go through, each once; a main that was released opens the next line first."""
-        named = STATIONS[self.part]
+        """The expected stages, each once; a released main opens the next line first."""
+        named = STAGES[self.part]
         if not self.is_released:
             return named
         named = [stage for stage in named if stage != "ask"]
         return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:])))
 
     @property
-    def brings(self) -> str:
-        """What users get in the end."""
-        return BRINGS[self.part].format(final="1.2.1" if self.is_released else "1.2.0")
+    def installed(self) -> str:
+        """The versions that users get in the end."""
+        return INSTALLED[self.part].format(final="1.2.1" if self.is_released else "1.2.0")
 
 
 # What the project has that this tool was made for: an extra that needs a pre-release, a citation file with an older
@@ -160,11 +160,11 @@ FULL = {
 }
 
 
-def rehearsed(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
-    """Adopt the tool, commit, start what is named, and see that the project itself is as it was."""
+def run_rehearsal(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
+    """Adopt the tool, commit, run the printed command, and assert that the project is unchanged."""
     repo = case.make(make_repo)
-    told = run(BIN / "release-channels", "init", "--tool", tool, *case.init, cwd=repo.root)
-    assert told.code == 0, told.text
+    adoption = run(BIN / "release-channels", "init", "--tool", tool, *case.init, cwd=repo.root)
+    assert adoption.code == 0, adoption.text
     has_own_file = (repo.root / "release_noxfile.py").exists()
     named = f"nox {'-f release_noxfile.py ' if has_own_file else ''}-s rehearse"
     repo.commit("adopt")
@@ -178,7 +178,7 @@ def rehearsed(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
 
 
 def check(screen: Screen, case: Case) -> None:
-    """Every stage of the part is there and green, and in the end users get what it is to bring them."""
+    """Assert that every stage of the part passed, and which versions users get."""
     assert screen.code == 0, screen.text
     rows = table(screen.out)
     assert [name for name in rows if name != "gate"] == case.stages
@@ -186,11 +186,11 @@ def check(screen: Screen, case: Case) -> None:
     assert rows["compare"][1].endswith(" are identical")
     what = f"the {case.part} part of the scenario" if case.part else "the whole scenario"
     assert screen.last.startswith(f"done: demo-tool: {what} ran in ")
-    assert screen.last.endswith(f"; in the end users get {case.brings} (rehearsal)")
+    assert screen.last.endswith(f"; in the end users get {case.installed} (rehearsal)")
 
 
 def check_nothing_is_left(directory: Path) -> None:
-    """Neither a scratch directory, nor an environment in uv's cache whose Python came from one."""
+    """Assert that neither a temporary directory nor an environment with a Python from one is left."""
     assert not list(directory.glob("release-channels*"))
     made = Path(os.environ["UV_CACHE_DIR"]).glob("environments-*/*/pyvenv.cfg")
     assert not [config.parent for config in made if str(directory) in config.read_text()]
@@ -198,20 +198,20 @@ def check_nothing_is_left(directory: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("case", PARTS.values(), ids=PARTS)
-def test_a_part_of_the_train_runs_on_a_project_as_init_left_it(
+def test_an_adopted_project_is_rehearsed_in_part(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
-    """By nox alone, or from the lock, as the workflows do; nothing is left of it."""
-    check(rehearsed(case, make_repo, tool_wheel), case)
+    """With nox alone, as `init` prints, or from the lock, as in workflows; no file is left."""
+    check(run_rehearsal(case, make_repo, tool_wheel), case)
     check_nothing_is_left(directory)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("case", FULL.values(), ids=FULL)
-def test_the_whole_train_runs_on_every_backend(
+def test_every_backend_is_rehearsed_completely(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
-    """With and without a lock, a noxfile and tasks of its own, a remote: no edit by hand is needed."""
-    check(rehearsed(case, make_repo, tool_wheel), case)
+    """With and without a lock, a noxfile, tasks, a remote."""
+    check(run_rehearsal(case, make_repo, tool_wheel), case)
     check_nothing_is_left(directory)

@@ -1,4 +1,4 @@
-"""What a rehearsal's programs see of the machine, and whom the gate asks."""
+"""What a rehearsal's programs see of the machine, and which providers the gate uses."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def tls(tmp_path: Path) -> Tls:
     return make_certificates(tmp_path, {})[0]
 
 
-def test_the_authorities_of_the_system_are_trusted_beside_our_own(tmp_path: Path) -> None:
-    """The one bundle contains both: with our own alone, the index that dependencies come from would be a stranger."""
+def test_system_authorities_and_our_own_are_trusted(tmp_path: Path) -> None:
+    """In one bundle, so that the index of the dependencies is trusted too."""
     system = tmp_path / "system.pem"
     own = make_certificates(tmp_path, {})[1].read_text()
     system.write_text(own[: own.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----\n")])
@@ -45,8 +45,8 @@ def test_the_authorities_of_the_system_are_trusted_beside_our_own(tmp_path: Path
     assert any("trustme" in str(one["subject"]) for one in context.get_ca_certs())
 
 
-def test_nothing_that_is_installed_beside_this_tool_is_on_the_path(tmp_path: Path) -> None:
-    """uv and Pythons are, and a job that relies on another program of ours would not find it on GitHub either."""
+def test_other_programs_of_this_environment_are_not_on_the_path(tmp_path: Path) -> None:
+    """Only uv and Pythons: GitHub does not have them either."""
     path = make_programs(tmp_path / "bin", dict(os.environ))
     names = {program.name for program in (tmp_path / "bin").iterdir()}
     minors = {name for name in names if re.fullmatch(r"python3\.\d+", name)}
@@ -55,8 +55,8 @@ def test_nothing_that_is_installed_beside_this_tool_is_on_the_path(tmp_path: Pat
     assert "/usr/bin" in path.split(os.pathsep)
 
 
-def test_every_python_that_uv_finds_is_on_the_path_by_its_minor_version(tmp_path: Path) -> None:
-    """A project that needs another Python than this tool runs with is rehearsed with that one."""
+def test_every_uv_python_is_on_the_path_by_minor_version(tmp_path: Path) -> None:
+    """So that a project can be rehearsed with another Python than the tool's."""
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "python3").symlink_to(Path(sys.executable).resolve())
     make_programs(tmp_path / "bin", {**os.environ, "PATH": f"{tmp_path / 'other'}{os.pathsep}/usr/bin{os.pathsep}/bin"})
@@ -67,8 +67,8 @@ def test_every_python_that_uv_finds_is_on_the_path_by_its_minor_version(tmp_path
         assert shown.startswith(f"Python {program.name.removeprefix('python')}.")
 
 
-def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: Path) -> None:
-    """Where packages come from is kept; tokens are not, and there is one way out."""
+def test_user_secrets_and_proxies_are_withheld(offline: None, tmp_path: Path) -> None:
+    """Package sources are kept, and one proxy is the only network."""
     more = {"UV_PUBLISH_TOKEN": "no", "PIP_INDEX_URL": "http://127.0.0.1:1/simple/", "HTTPS_PROXY": "http://a.example"}
     env = children_environment({**os.environ, **more}, tmp_path, "/usr/bin", tmp_path / "ca.pem", _WAY)
     assert "UV_PUBLISH_TOKEN" not in env
@@ -78,16 +78,16 @@ def test_secrets_and_proxies_of_the_user_stay_outside(offline: None, tmp_path: P
     assert env["HOME"] == str(tmp_path)
 
 
-def test_uv_opens_few_connections_unless_the_user_has_said_how_many(offline: None, tmp_path: Path) -> None:
-    """Each of fifty, as it would open automatically, is a handshake more with the proxy."""
+def test_uv_opens_few_connections_by_default(offline: None, tmp_path: Path) -> None:
+    """Each one is a TLS handshake with the proxy; a user's own number is kept."""
     for name, more in (("8", {}), ("3", {"UV_CONCURRENT_DOWNLOADS": "3"})):
         (tmp_path / name).mkdir()
         env = children_environment({**os.environ, **more}, tmp_path / name, "/usr/bin", tmp_path / "ca.pem", _WAY)
         assert env["UV_CONCURRENT_DOWNLOADS"] == name
 
 
-def test_who_wants_no_cache_gets_one_that_goes_with_the_rehearsal(offline: None, tmp_path: Path) -> None:
-    """uv would name a new directory below the one for temporary files, which nobody takes away."""
+def test_without_a_cache_uv_gets_a_temporary_one(offline: None, tmp_path: Path) -> None:
+    """It is deleted with the rehearsal."""
     (home := tmp_path / "home").mkdir()
     (temporary := tmp_path / "tmp").mkdir()
     outside = {**os.environ, "UV_NO_CACHE": "1", "TMPDIR": str(temporary)}
@@ -101,21 +101,21 @@ def test_who_wants_no_cache_gets_one_that_goes_with_the_rehearsal(offline: None,
     assert env["UV_CACHE_DIR"] == str(tmp_path / "cache")
 
 
-def test_ways_are_opened_by_name() -> None:
-    """This machine is always open, and a live model is asked without the proxy, which only reads."""
+def test_allowed_hosts_are_listed_by_name() -> None:
+    """Loopback always, and a live model's without the reading proxy."""
     assert set(open_ways(["b.example", "a.example"]).values()) == {"localhost,127.0.0.1,a.example,b.example"}
     assert set(open_ways(())) == {"NO_PROXY", "no_proxy"}
 
 
-def test_an_index_that_does_not_answer_is_said_before_anything_begins(offline: None) -> None:
-    """192.0.2.1 is an address that nobody has: without the index for dependencies no job could start."""
+def test_an_unreachable_index_is_reported_first(offline: None) -> None:
+    """192.0.2.1 is reserved; without the index of the dependencies no job could start."""
     with pytest.raises(RefusedError, match="the index that dependencies come from did not answer") as stop:
         upstream_hosts("http://192.0.2.1/simple/")
     assert "UV_DEFAULT_INDEX" in stop.value.hint
 
 
-def test_hosts_of_files_are_found_on_the_index_itself(offline: None) -> None:
-    """The files lie elsewhere, and no host's name is written down in this tool."""
+def test_file_hosts_are_read_from_the_index(offline: None) -> None:
+    """No host's name is written in this tool."""
 
     def page(environ: object, start_response: object) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/html")])  # type: ignore[operator]
@@ -125,8 +125,8 @@ def test_hosts_of_files_are_found_on_the_index_itself(offline: None) -> None:
         assert upstream_hosts(f"{served.url}/simple/") == {"127.0.0.1", "files.example"}
 
 
-def test_the_gate_asks_a_scripted_model_unless_a_key_is_there(tls: Tls) -> None:
-    """The first provider in order is played, on this machine; with a key, that one is asked and its host opened."""
+def test_the_gate_uses_a_scripted_model_without_a_key(tls: Tls) -> None:
+    """As the first provider; with a key the real one, whose host is allowed."""
     config = Config()
     with open_model(config, {}, tls) as model:
         assert dict(model.secrets) == {"DEEPSEEK_API_KEY": KEY}

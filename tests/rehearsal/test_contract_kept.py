@@ -33,7 +33,7 @@ def rehearsing(repo: Repo) -> Iterator[RehearsalEnvironment]:
 
 
 def ask_too_much(environment: RehearsalEnvironment) -> None:
-    """Ask under the tool's name, without a version of the API."""
+    """Send a request with the tool's name and without an API version."""
     url = f"{environment.github.api_url}/repos/{environment.repository}/releases"
     headers = {"User-Agent": USER_AGENT, "Authorization": f"Bearer {MAINTAINER}"}
     asked = requests.get(url, headers=headers, verify=environment.env["REQUESTS_CA_BUNDLE"], timeout=20)
@@ -52,10 +52,10 @@ def test_a_rehearsal_fails_where_a_request_breaks_the_contract(repo: Repo, direc
 
 
 @pytest.mark.full
-def test_a_breach_is_told_where_the_rehearsal_fails_anyway(
+def test_a_breach_is_reported_with_another_failure(
     repo: Repo, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It may be the reason of the failure, which stays what is told in the end."""
+    """The breach may be its cause; the last message stays the failure."""
 
     def fail(environment: RehearsalEnvironment) -> None:
         ask_too_much(environment)

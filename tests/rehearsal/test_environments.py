@@ -1,4 +1,4 @@
-"""What uv makes in its cache for the scripts of a rehearsal goes with it, and nothing else does."""
+"""uv's cached environments of a rehearsal's scripts are deleted with it, and no others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from release_channels.rehearsal.caches import remove_noted
 from tests.cli.screen import BIN
-from tests.rehearsal.stages import job, set_stage, workflow
+from tests.rehearsal.stages import job, make_runner, workflow
 
 _SCRIPT = "# /// script\n# dependencies = []\n# ///\nimport sys\nprint(sys.prefix)\nsys.exit(len(sys.argv) - 1)\n"
 _WRITE = json.dumps(f"printf %b {json.dumps(_SCRIPT)} > one.py")
@@ -22,15 +22,15 @@ def _run(words: str) -> str:
 
 
 @pytest.mark.parametrize("is_red", [pytest.param(False, marks=pytest.mark.full), True])
-def test_environments_of_scripts_are_gone_in_the_end(offline: None, tmp_path: Path, *, is_red: bool) -> None:
-    """Those of jobs whose steps fail, too; the one that the user's own script has stays."""
+def test_environments_of_scripts_are_deleted(offline: None, tmp_path: Path, *, is_red: bool) -> None:
+    """Also of failing jobs; the one of the user's own script stays."""
     mine = tmp_path / "one.py"
     mine.write_text(_SCRIPT)
     words = (BIN / "uv", "run", "--quiet", "--script", mine)
     kept = Path(subprocess.run(words, check=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True).stdout.strip())
     jobs = (job(_WRITE, _run(""), name="one"), job(_WRITE, _run("x" * is_red), name="two"))
-    with set_stage(tmp_path, {"one.yml": workflow(*jobs)}) as stage:
-        ran = stage.run()
+    with make_runner(tmp_path, {"one.yml": workflow(*jobs)}) as runner:
+        ran = runner.run()
         assert ran.jobs == {"one": "success", "two": "failure" if is_red else "success"}
         made = {Path(ran.act_result.said(name).split()[0]) for name in ("one", "two")}
         assert len(made) == 2
@@ -39,8 +39,8 @@ def test_environments_of_scripts_are_gone_in_the_end(offline: None, tmp_path: Pa
     assert kept.is_dir()
 
 
-def test_a_note_of_another_directory_removes_nothing(tmp_path: Path) -> None:
-    """A job may write what it likes, and uv names the system's Python where there is no environment."""
+def test_a_record_of_another_directory_deletes_nothing(tmp_path: Path) -> None:
+    """Jobs can write any record, and uv prints the system's Python where there is no environment."""
     cache, locks = tmp_path / "cache", tmp_path / "locks"
     named = [tmp_path / "mine", cache / "wheels" / "x", cache / "environments-v2" / ".." / "wheels" / "y"]
     named.append(cache / "environments-v2" / "..")

@@ -1,4 +1,4 @@
-"""What GitHub keeps from a job is kept from it here, so that a rehearsal is not greener than GitHub."""
+"""A rehearsal withholds from jobs what GitHub withholds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from release_channels.model.workflow_semantics.secrets import REPOSITORY
 from release_channels.rehearsal.actions.run import RunOverrides
-from tests.rehearsal.stages import job, set_stage, workflow
+from tests.rehearsal.stages import job, make_runner, workflow
 
 # A step that asks for what a job may have, and says what it got.
 ASK = """\
@@ -43,7 +43,7 @@ STEP = "{uses: actions/checkout@v7}", "{run: python3 ask.py, env: {GH_TOKEN: '${
 
 @pytest.fixture
 def asking(offline: None) -> str:
-    """A workflow with a job for each kind of right."""
+    """A workflow with a job for each kind of permission."""
     return workflow(
         job(*STEP, name="none", permissions="{contents: read}"),
         job(*STEP, name="write", permissions="{contents: write}"),
@@ -51,17 +51,17 @@ def asking(offline: None) -> str:
     )
 
 
-def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: Path) -> None:
-    """A token writes, and an identity is had, in the one job that names it; its claims say who that is."""
-    with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
-        ran = stage.run()
+def test_each_job_has_the_permissions_of_its_file(asking: str, tmp_path: Path) -> None:
+    """To write, or to get an identity, whose claims are the job's."""
+    with make_runner(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as runner:
+        ran = runner.run()
         assert ran.conclusion == "success", ran.act_result.said()
         said = {name: [line for line in ran.act_result.said(name).splitlines() if line] for name in ran.jobs}
         assert said["none"] == ["release 403", "identity has none", "forced 403"]
         assert said["write"] == ["release 201", "identity has none", "forced 403"]
         assert said["publish"][:3] == ["release 403", "identity is offered", "forced 200"]
         claims = json.loads(said["publish"][3].removeprefix("claims "))
-        repository = stage.environment.repository
+        repository = runner.environment.repository
         assert {key: claims[key] for key in ("environment", "job_workflow_ref", "ref", "event_name", "aud")} == {
             "environment": "pypi-internal-preview",
             "job_workflow_ref": f"{repository}/.github/workflows/one.yml@refs/heads/main",
@@ -70,37 +70,37 @@ def test_each_job_has_the_rights_that_its_file_gives_it(asking: str, tmp_path: P
         assert claims["sub"] == f"repo:{repository}:environment:pypi-internal-preview"
 
 
-def test_a_right_that_is_taken_away_is_gone(asking: str, tmp_path: Path) -> None:
-    """A fault takes a right from one job, and the same file shows it."""
-    with set_stage(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as stage:
-        ran = stage.run(changes=RunOverrides(without=("publish/id-token: write",)))
+def test_a_removed_permission_is_missing(asking: str, tmp_path: Path) -> None:
+    """Removed by a fault."""
+    with make_runner(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as runner:
+        ran = runner.run(changes=RunOverrides(without=("publish/id-token: write",)))
         assert ran.act_result.said("publish").splitlines() == ["release 403", "identity has none", "forced 403"]
 
 
-def test_an_environment_admits_its_refs_alone(offline: None, tmp_path: Path) -> None:
-    """The public environment takes tags: a job that names it does not begin on main."""
+def test_an_environment_allows_only_its_refs(offline: None, tmp_path: Path) -> None:
+    """The public one allows tags, so its job does not start on main."""
     text = workflow(job("echo begun", environment="pypi-public"), job("echo begun", name="other"))
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        ran = stage.run()
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        ran = runner.run()
         assert ran.jobs == {"one": "failure", "other": "success"}
         assert "begun" not in ran.act_result.said("one")
         assert "main is not allowed to deploy to pypi-public" in ran.act_result.said("one")
-        deployed = [(one.environment, one.states[-1][1]) for one in stage.environment.state.deployments.values()]
+        deployed = [(one.environment, one.states[-1][1]) for one in runner.environment.state.deployments.values()]
         assert deployed == [("pypi-public", "failure")]
-        stage.environment.state.environments["pypi-public"].policies.clear()
-        again = stage.dispatcher.run_again(ran)
+        runner.environment.state.environments["pypi-public"].policies.clear()
+        again = runner.dispatcher.run_again(ran)
         assert again.jobs == {"one": "failure", "other": "success"}, "no pattern lets nothing in"
 
 
-def test_nothing_of_the_user_comes_into_a_step(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables, tokens and files of whoever rehearses are not there, and nothing asks on a terminal."""
+def test_a_step_gets_nothing_of_the_user(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variables, tokens or files, and no terminal for prompts."""
     for name in ("LEAK", "PYPI_TOKEN", "UV_PUBLISH_TOKEN", "GH_TOKEN"):
         monkeypatch.setenv(name, "leaked")
     (tmp_path / ".env").write_text("LEAK=leaked\n")
     monkeypatch.chdir(tmp_path)
     text = workflow(job("env", "echo home $HOME", "command -v nox act twine || echo nothing else"))
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        said = stage.run().act_result.said()
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        said = runner.run().act_result.said()
     assert "leaked" not in said
     assert "nothing else" in said
     assert f"home {os.environ['HOME']}" not in said
@@ -108,30 +108,30 @@ def test_nothing_of_the_user_comes_into_a_step(offline: None, tmp_path: Path, mo
         assert line in said.splitlines()
 
 
-def test_there_is_no_way_out_of_this_machine(offline: None, tmp_path: Path) -> None:
-    """A step that asks somebody else is refused at once; 192.0.2.1 is an address that nobody has."""
+def test_a_step_has_no_network(offline: None, tmp_path: Path) -> None:
+    """Its request is refused at once; 192.0.2.1 is a reserved address."""
     look = (
         "python3 -c 'import urllib.request; urllib.request.urlopen(\"http://192.0.2.1/\", timeout=20)' || echo refused"
     )
-    with set_stage(tmp_path, {"one.yml": workflow(job(json.dumps(look)))}) as stage:
-        ran = stage.run()
-        assert stage.environment.upstream_proxy.refused == ["GET 192.0.2.1"]
+    with make_runner(tmp_path, {"one.yml": workflow(job(json.dumps(look)))}) as runner:
+        ran = runner.run()
+        assert runner.environment.upstream_proxy.refused == ["GET 192.0.2.1"]
     assert "refused" in ran.act_result.said().splitlines()
     assert "HTTP Error 403" in ran.act_result.said()
 
 
-def test_a_secret_is_nowhere_in_what_is_kept(offline: None, tmp_path: Path) -> None:
-    """Not in what a step writes, nor in its name, nor in the log of the run."""
+def test_no_stored_output_contains_a_secret(offline: None, tmp_path: Path) -> None:
+    """Neither a step's output or name, nor the run's log."""
     secret = "a-very-secret-word"
     text = workflow(
         job("echo ${{ secrets.KEY }}", 'echo "${KEY:0:6}-${KEY:7}"').replace(
             "steps:", "env: {KEY: '${{ secrets.KEY }}'}\n    steps:"
         )
     )
-    with set_stage(tmp_path, {"one.yml": text}) as stage:
-        object.__setattr__(stage.environment, "secrets", {REPOSITORY: {"KEY": secret}})
-        ran = stage.run()
-        kept = [path for path in (stage.environment.directory / "runs").rglob("*") if path.is_file()]
+    with make_runner(tmp_path, {"one.yml": text}) as runner:
+        object.__setattr__(runner.environment, "secrets", {REPOSITORY: {"KEY": secret}})
+        ran = runner.run()
+        kept = [path for path in (runner.environment.directory / "runs").rglob("*") if path.is_file()]
         assert ran.is_green
         holding = [path.name for path in kept if secret in path.read_text(errors="replace")]
     assert secret not in str(ran.act_result)
@@ -148,8 +148,8 @@ print("all", " ".join(sorted(json.loads(os.environ["ALL"]))), json.loads(os.envi
 """
 
 
-def test_a_job_gets_the_secrets_of_the_environment_that_it_names(offline: None, tmp_path: Path) -> None:
-    """The repository's reach each job; one of the same name in an environment overrules it, in its jobs alone."""
+def test_a_job_gets_the_secrets_of_its_environment(offline: None, tmp_path: Path) -> None:
+    """They override the repository's, in its jobs only."""
     env = "{STEP: \"${{ secrets['STEP'] }}\", ALL: '${{ toJSON(Secrets) }}'}"
     see = "{uses: actions/checkout@v7}", f"{{run: python3 see.py, env: {env}}}"
     text = workflow(
@@ -162,9 +162,9 @@ def test_a_job_gets_the_secrets_of_the_environment_that_it_names(offline: None, 
         REPOSITORY: {"TOP": "of-the-repository"},
         "pypi-internal-preview": {"TOP": "of-the-'$x\\ \"environment", "STEP": "of-a-step"},
     }
-    with set_stage(tmp_path, {"one.yml": text, "../../see.py": SEE}) as stage:
-        object.__setattr__(stage.environment, "secrets", stored)
-        ran = stage.run()
+    with make_runner(tmp_path, {"one.yml": text, "../../see.py": SEE}) as runner:
+        object.__setattr__(runner.environment, "secrets", stored)
+        ran = runner.run()
         assert ran.is_green, ran.act_result.said()
         said = {name: [line for line in ran.act_result.said(name).splitlines() if line] for name in ran.jobs}
     without = ["top yrotisoper-eht-fo step ", "all GITHUB_TOKEN TOP yrotisoper-eht-fo"]

@@ -1,4 +1,4 @@
-"""What would stop a rehearsal after minutes is asked before it begins, and told together."""
+"""What would stop a rehearsal after minutes is asked before it begins, and expected together."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ STOPS: dict[str, tuple[Callable[[Repo], object], str]] = {
 
 
 @pytest.mark.parametrize(
-    ("act", "told"), some_of(STOPS, "no entry in the changelog", "a tag that exists", "no lock", "a cut chain")
+    ("act", "expected"), some_of(STOPS, "no entry in the changelog", "a tag that exists", "no lock", "a cut chain")
 )
-def test_what_would_stop_it_later_is_told_before_it_begins(
-    make_repo: MakeRepo, directory: Path, act: Callable[[Repo], object], told: str
+def test_later_obstacles_are_reported_at_the_start(
+    make_repo: MakeRepo, directory: Path, act: Callable[[Repo], object], expected: str
 ) -> None:
     """No environment is made for it, and the hint says what to do."""
     repo = ready(make_repo)
@@ -91,13 +91,13 @@ def test_what_would_stop_it_later_is_told_before_it_begins(
     before = repo.fingerprint()
     outcome = run_rehearsal((), root=repo.root, env=dict(os.environ))
     assert outcome.result is Result.REFUSED
-    assert told in outcome.message
+    assert expected in outcome.message
     assert outcome.hint
     assert repo.fingerprint() == before
     assert list(directory.iterdir()) == []
 
 
-def test_several_of_them_are_told_in_one_report(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_obstacles_are_in_one_report(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     """A dozen runs to find a dozen faults would take an hour."""
     repo = ready(make_repo)
     STOPS["no entry in the changelog"][0](repo)

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a rehearsal: nothing is left, and it is said how it ended."""
+"""Ctrl-C during a rehearsal: nothing is left, and the outcome is reported."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ REHEARSE = (
         pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.full),
     ],
 )
-def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
-    """A job that would sleep for long, act above it, the servers and the scratch directory: all of it goes."""
+def test_an_interrupted_rehearsal_leaves_nothing(offline: None, tmp_path: Path, ending: signal.Signals) -> None:
+    """A sleeping job, act, the servers, the temporary directory."""
     repo = _sleeper(tmp_path)
     before = repo.fingerprint()
     directory = tmp_path / "tmp"
@@ -42,8 +42,8 @@ def test_an_interrupt_leaves_nothing(offline: None, tmp_path: Path, ending: sign
     assert repo.fingerprint() == before
 
 
-def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> None:
-    """An interrupt leaves it, and where it is has just been said."""
+def test_an_interrupt_with_keep_leaves_the_directory(offline: None, tmp_path: Path) -> None:
+    """Its path is reported."""
     directory = tmp_path / "tmp"
     directory.mkdir()
     screen = _interrupted(_sleeper(tmp_path), directory, signal.SIGINT, "--quick", "--with-tests", "--keep")
@@ -54,7 +54,7 @@ def test_what_is_kept_is_not_said_to_be_gone(offline: None, tmp_path: Path) -> N
 
 
 def _sleeper(tmp_path: Path) -> Repo:
-    """Make a project with a job that sleeps."""
+    """Create a project with a job that sleeps."""
     texts = dict.fromkeys(("internal-preview-release", "public-release"), workflow(job("true"), on="merge_group"))
     texts |= {"test": workflow(job("echo begun; sleep 600"))}
     files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
@@ -62,7 +62,7 @@ def _sleeper(tmp_path: Path) -> Repo:
 
 
 def _interrupted(repo: Repo, directory: Path, ending: signal.Signals, *options: str) -> Screen:
-    """Rehearse with temporary files in a place, and interrupt it while the job sleeps."""
+    """Rehearse with temporary files in a directory, and interrupt it while the job sleeps."""
     with start(sys.executable, "-c", REHEARSE, *options, cwd=repo.root, env={"TMPDIR": str(directory)}) as child:
         wait_until(lambda: any("sleep 600" in one for one in marked(str(directory))), "the job to sleep")
         child.send_signal(ending)

@@ -1,4 +1,4 @@
-"""`nox -s rehearse`, with the workflow files of an adopter: the train, its faults, and what is refused."""
+"""`nox -s rehearse` with an adopter's workflow files: the scenario, its faults, and the refusals."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
 from release_channels.rehearsal.stages import Stage
 from tests.cli.screen import table
-from tests.rehearsal.stages import stage_of
+from tests.rehearsal.stages import runner_of
 from tests.support.repo import Repo
 
 Adopted = Callable[[bool], Repo]
 
 
-def practise(repo: Repo, *words: str) -> Outcome:
-    """Rehearse, and see that the project itself is as it was."""
+def rehearse_unchanged(repo: Repo, *words: str) -> Outcome:
+    """Rehearse, and assert that the project is unchanged."""
     before = repo.fingerprint()
     outcome = run_rehearsal(words, root=repo.root, env=dict(os.environ))
     assert repo.fingerprint() == before
@@ -36,11 +36,11 @@ def practise(repo: Repo, *words: str) -> Outcome:
 
 
 @pytest.mark.full
-def test_a_preview_is_rehearsed_and_a_fault_is_seen(
+def test_a_preview_is_rehearsed_with_a_fault(
     adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without its permission nothing is published and the line to add is shown; granted, it ends as without a fault."""
-    outcome = practise(adopted(False), "--quick", "--fault", "oidc-permission")
+    """Without its permission nothing is published, with a hint; with it, the end is as without a fault."""
+    outcome = rehearse_unchanged(adopted(False), "--quick", "--fault", "oidc-permission")
     shown = capsys.readouterr().out
     assert outcome.result is Result.DONE, shown
     assert outcome.line.endswith("1 faults fired, and each ended converged or unchanged (rehearsal)")
@@ -52,36 +52,34 @@ def test_a_preview_is_rehearsed_and_a_fault_is_seen(
     assert list(directory.iterdir()) == []
 
 
-def test_a_redirect_that_leads_away_is_refused_and_uploads_nothing(
-    adopted: Adopted, directory: Path, tmp_path: Path
-) -> None:
-    """The YAML says `--index pypi`, and the one place that redirects it is broken by hand: no step goes on."""
-    with stage_of(adopted(False), tmp_path / "world") as stage:
-        addresses = Path(stage.environment.env["RELEASE_CHANNELS_REHEARSAL"])
+def test_a_redirect_to_another_machine_is_refused(adopted: Adopted, directory: Path, tmp_path: Path) -> None:
+    """The one file that redirects `--index pypi` is broken by hand: no step continues."""
+    with runner_of(adopted(False), tmp_path / "world") as runner:
+        addresses = Path(runner.environment.env["RELEASE_CHANNELS_REHEARSAL"])
         broken = json.loads(addresses.read_text()) | {"upload": "https://192.0.2.1/legacy/"}
         addresses.write_text(json.dumps(broken))
-        stage.push()
-        tests, preview = stage.dispatcher.run_all(stage.dispatcher.pushed())
+        runner.push()
+        tests, preview = runner.dispatcher.run_all(runner.dispatcher.pushed())
         assert (tests.conclusion, preview.workflow.file) == ("success", "internal-preview-release.yml")
         assert "--index pypi" in preview.workflow.text
         assert preview.conclusion == "failure"
         assert preview.jobs["publish"] == "skipped"
         assert 'has a "upload" that is not an http(s) address on this machine' in preview.act_result.said("build")
-        assert [line for line in stage.environment.index.requests if not line.startswith("GET ")] == []
-        assert not stage.environment.index_root.exists()
+        assert [line for line in runner.environment.index.requests if not line.startswith("GET ")] == []
+        assert not runner.environment.index_root.exists()
 
 
-def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
+def test_a_failed_background_stage_stops_the_scenario(
     adopted: Adopted, directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A release that does not build is red, although the maintainer has gone on meanwhile."""
+    """A release that does not build, while the maintainer continues."""
     repo = adopted(False).copy(tmp_path / "copy")
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
     repo.commit(
         "misspell", {str(path): text.replace("-s build-and-check -- --index pypi", "-s build-and-check -- --indx pypi")}
     )
-    outcome = practise(repo, "--quick", "--only", "preview")
+    outcome = rehearse_unchanged(repo, "--quick", "--only", "preview")
     shown = capsys.readouterr().out
     assert outcome.result is Result.FAILED, shown
     assert "preview: internal-preview-release.yml #1 ended with failure" in outcome.message
@@ -92,13 +90,13 @@ def test_a_station_that_goes_wrong_beside_the_train_is_told_and_stops_it(
     assert list(directory.iterdir()) == []
 
 
-def test_a_release_workflow_that_does_not_listen_is_told(adopted: Adopted, directory: Path, tmp_path: Path) -> None:
-    """Its `on:` names another workflow than the one before it: on GitHub nothing would ever happen."""
+def test_a_release_workflow_that_never_starts_is_reported(adopted: Adopted, directory: Path, tmp_path: Path) -> None:
+    """Its `on:` contains another workflow than the one before it."""
     repo = adopted(False).copy(tmp_path / "copy")
     path = Path(".github/workflows/internal-preview-release.yml")
     text = (repo.root / path).read_text()
     repo.commit("misspell", {str(path): text.replace("workflows: [test]", "workflows: [tests]")})
-    outcome = practise(repo, "--quick", "--only", "preview")
+    outcome = rehearse_unchanged(repo, "--quick", "--only", "preview")
     assert outcome.result is Result.REFUSED
     assert f"{path}:" in outcome.message
     assert "init --update" in outcome.hint
@@ -121,10 +119,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("env", "words", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_rehearsed_is_refused_at_once(
+def test_an_impossible_rehearsal_is_refused_first(
     repo: Repo, directory: Path, env: dict[str, str], words: tuple[str, ...], message: str
 ) -> None:
-    """Nothing is made before it is refused, and the outcome says why."""
+    """Nothing is written."""
     before = repo.fingerprint()
     outcome = run_rehearsal(words, root=repo.root, env={**os.environ, **env})
     assert outcome.result is Result.REFUSED
@@ -136,7 +134,7 @@ def test_what_cannot_be_rehearsed_is_refused_at_once(
 
 
 def test_a_clone_without_its_history_is_refused_at_once(repo: Repo, directory: Path) -> None:
-    """Its remote could not be made, and git's own words for that help nobody."""
+    """Its remote could not be made, and git's own message does not help."""
     sha = repo.commit("later")
     (repo.root / ".git" / "shallow").write_text(f"{sha}\n")
     before = repo.fingerprint()
@@ -161,8 +159,8 @@ def test_a_project_below_the_top_is_refused_by_name(repo: Repo, directory: Path)
     assert list(directory.iterdir()) == []
 
 
-def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopted, directory: Path) -> None:
-    """nox's --install-only promises that nothing is run."""
+def test_a_dry_run_of_rehearse_writes_nothing(adopted: Adopted, directory: Path) -> None:
+    """nox's --install-only runs nothing."""
     repo = adopted(False)
     before = repo.fingerprint()
     outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
@@ -171,8 +169,8 @@ def test_a_dry_run_says_what_would_be_rehearsed_and_makes_nothing(adopted: Adopt
     assert list(directory.iterdir()) == []
 
 
-def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
-    """On a main that waits for its tag the preview is skipped, and no station brings anything."""
+def test_the_outcome_contains_the_versions_of_users() -> None:
+    """On a main that waits for its tag the preview is skipped and no version is published."""
     tested = Stage("test", "test.yml #1", "success", (), 1)
     released = Stage(
         "public", "public-release.yml #1", "published", (Resolved("uv", Channel.PUBLIC, Version("1.2")),), 1
@@ -184,7 +182,7 @@ def test_the_outcome_says_what_users_get_or_that_nothing_came() -> None:
 @pytest.mark.parametrize(
     ("said", "outcome"), [("a\ndone: b\n\nnext: c\n", "done: b"), ("done: b", "done: b"), ("", "")]
 )
-def test_a_task_is_told_by_its_outcome_and_not_by_what_comes_next(said: str, outcome: str) -> None:
+def test_a_task_is_shown_with_its_outcome(said: str, outcome: str) -> None:
     """The table of stages says what was done; the next step is the scenario's own affair."""
     assert outcome_line(CompletedProcess((), 0, said.encode(), b"")) == outcome
 
@@ -192,15 +190,15 @@ def test_a_task_is_told_by_its_outcome_and_not_by_what_comes_next(said: str, out
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("part", ["", "preview", "public"])
-def test_the_train_runs_from_station_to_station(
+def test_the_scenario_runs_from_stage_to_stage(
     adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str], part: str
 ) -> None:
-    """With the gate: preview, final, next preview, and what pip and uv bring from each channel at each station."""
-    outcome = practise(adopted(True), *(("--only", part) if part else ()))
+    """With the gate: preview, final, next preview, and what pip and uv install at each stage."""
+    outcome = rehearse_unchanged(adopted(True), *(("--only", part) if part else ()))
     shown = capsys.readouterr()
     assert outcome.result is Result.DONE, shown.out + shown.err
-    brings = {"": "public: 1.2.0, preview: 1.2.1.dev3", "public": "public: 1.2.0, preview: 1.2.0"}
-    assert brings.get(part, "public: 1.2.0.dev1, preview: 1.2.0.dev1") in outcome.message
+    expected = {"": "public: 1.2.0, preview: 1.2.1.dev3", "public": "public: 1.2.0, preview: 1.2.0"}
+    assert expected.get(part, "public: 1.2.0.dev1, preview: 1.2.0.dev1") in outcome.message
     act_result = "public-release.yml" if part == "public" else "internal-preview-release.yml"
     assert f"concurrency.queue: {act_result}" in shown.err
     assert list(directory.iterdir()) == []
@@ -212,10 +210,10 @@ PLAYED = {channel: ",".join(one.name for one in select_faults("all") if one.chan
 @pytest.mark.full
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("names", ["kills", *PLAYED.values()], ids=["kills", *PLAYED])
-def test_every_fault_ends_converged_or_leaves_the_world_unchanged(
+def test_every_fault_converges_or_changes_nothing(
     adopted: Adopted, directory: Path, capsys: pytest.CaptureFixture[str], names: str
 ) -> None:
-    """All of them, and a kill between any two steps of both release workflows: together they are `--fault all`."""
-    outcome = practise(adopted(True), "--quick", "--fault", names)
+    """All faults, and a kill between any two steps of both release workflows: `--fault all`."""
+    outcome = rehearse_unchanged(adopted(True), "--quick", "--fault", names)
     assert outcome.result is Result.DONE, capsys.readouterr().out
     assert list(directory.iterdir()) == []

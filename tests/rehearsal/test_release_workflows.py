@@ -1,4 +1,4 @@
-"""A rehearsal runs the release's own workflows, numbered above what users have, and names the others."""
+"""A rehearsal runs the release's own workflows, numbered above published previews, and lists the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from release_channels.project.pyproject import parse_project
 from release_channels.rehearsal.actions.dispatcher import release_files
 from release_channels.rehearsal.actions.workflow import parse_workflow
 from release_channels.rehearsal.session import read_newest_run
-from tests.rehearsal.stages import job, set_stage, stage_of, workflow
+from tests.rehearsal.stages import job, make_runner, runner_of, workflow
 from tests.support.distributions import make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -30,7 +30,7 @@ OTHERS = {
 
 
 def following(name: str, followed: str) -> str:
-    """Write a workflow that follows another one."""
+    """Build a workflow that follows another one."""
     on = f"{{workflow_run: {{workflows: [{followed}], types: [completed]}}}}"
     return workflow(job("true"), on=on).replace("name: one", f"name: {name}")
 
@@ -42,18 +42,18 @@ RELEASE = {
 }
 
 
-def test_other_workflows_of_a_push_are_named_and_not_run(offline: None, tmp_path: Path) -> None:
-    """They may need another machine, or be no file that can be read here: none of that stops a rehearsal."""
-    with set_stage(tmp_path, {**RELEASE, **OTHERS}) as stage:
-        stage.push()
-        (push,) = stage.dispatcher.pushed()
-        assert [started.file for started in stage.dispatcher.started_by(push)] == ["test.yml"]
-        named = {text.partition(":")[0] for text in stage.dispatcher.not_rehearsed}
+def test_other_workflows_of_a_push_are_listed_and_not_run(offline: None, tmp_path: Path) -> None:
+    """Also unreadable ones, and those for other machines."""
+    with make_runner(tmp_path, {**RELEASE, **OTHERS}) as runner:
+        runner.push()
+        (push,) = runner.dispatcher.pushed()
+        assert [started.file for started in runner.dispatcher.started_by(push)] == ["test.yml"]
+        named = {text.partition(":")[0] for text in runner.dispatcher.not_rehearsed}
         assert named == {"nightly.yml", "called.yml", "broken.yml"}
 
 
-def test_a_workflow_that_a_release_follows_belongs_to_it() -> None:
-    """Through several, if each follows the next."""
+def test_workflows_that_a_release_follows_are_run() -> None:
+    """Through several of them."""
     texts = {
         "internal-preview-release.yml": following("previews", "live"),
         "live.yml": following("live", "unit tests"),
@@ -76,7 +76,7 @@ def test_a_workflow_that_a_release_follows_belongs_to_it() -> None:
 def test_test_runs_are_numbered_above_the_newest_preview(
     offline: None, tmp_path: Path, versions: tuple[str, ...], settings: str, number: int
 ) -> None:
-    """Users keep what they have until something newer comes, also in a rehearsal."""
+    """So that the rehearsed preview is newer for users."""
     for version in versions:
         make_wheel(tmp_path, version=version)
     project = parse_project(Sample(settings=settings).pyproject().encode())
@@ -84,26 +84,26 @@ def test_test_runs_are_numbered_above_the_newest_preview(
         assert read_newest_run(project, {"UV_DEFAULT_INDEX": running.simple_url}) == number
 
 
-def test_a_push_is_compared_with_filters_of_paths(offline: None, tmp_path: Path) -> None:
-    """By the files between the tips, and those of a new branch from its first new commit on."""
+def test_path_filters_use_the_files_of_a_push(offline: None, tmp_path: Path) -> None:
+    """Between its tips, or from a new branch's first new commit."""
     only = workflow(job("true"), on="{push: {paths: ['src/**']}}").replace("name: one", "name: test")
-    with set_stage(tmp_path, {**RELEASE, "test.yml": only}) as stage:
-        git = partial(stage.environment.git, "-C", stage.environment.checkout)
-        stage.push()
-        pushed = [*stage.dispatcher.pushed()]
+    with make_runner(tmp_path, {**RELEASE, "test.yml": only}) as runner:
+        git = partial(runner.environment.git, "-C", runner.environment.checkout)
+        runner.push()
+        pushed = [*runner.dispatcher.pushed()]
         for path, branch in (("CHANGELOG.md", "main"), ("src/new.py", "main"), ("docs.md", "side"), ("x.md", "side")):
-            (stage.environment.checkout / path).parent.mkdir(exist_ok=True)
-            (stage.environment.checkout / path).write_text("new\n")
+            (runner.environment.checkout / path).parent.mkdir(exist_ok=True)
+            (runner.environment.checkout / path).write_text("new\n")
             git("add", path)
             git("commit", "--quiet", "--message", path)
             if path != "docs.md":  # it comes with the one after it
                 git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
-                pushed += stage.dispatcher.pushed()
+                pushed += runner.dispatcher.pushed()
         git("push", "--quiet", "origin", "HEAD:refs/heads/same")
-        pushed += stage.dispatcher.pushed()
+        pushed += runner.dispatcher.pushed()
         assert [push.files for push in pushed[1:]] == [("CHANGELOG.md",), ("src/new.py",), ("docs.md", "x.md"), ()]
         assert "pyproject.toml" in (pushed[0].files or ())
-        started = [[one.file for one in stage.dispatcher.started_by(push)] for push in pushed]
+        started = [[one.file for one in runner.dispatcher.started_by(push)] for push in pushed]
         assert started == [["test.yml"], [], ["test.yml"], [], []]
 
 
@@ -115,35 +115,35 @@ def test_a_push_is_compared_with_filters_of_paths(offline: None, tmp_path: Path)
         pytest.param("a-${{ github.ref == 'x' }}", ["success"] * 3, id="unknown", marks=pytest.mark.full),
     ],
 )
-def test_runs_that_start_together_obey_their_group(
+def test_runs_that_start_together_follow_their_group(
     offline: None, tmp_path: Path, group: str, conclusions: list[str]
 ) -> None:
-    """The one that is pending gives way to the newest; an expression that cannot be worked out is named."""
+    """A newer run replaces the pending one; an unsupported expression is reported."""
     text = workflow(job("true"), head=f"concurrency: {group}\n").replace("name: one", "name: test")
-    with set_stage(tmp_path, {"test.yml": text}) as stage:
+    with make_runner(tmp_path, {"test.yml": text}) as runner:
         pushed: list[Event] = []
         for branch in ("main", "one", "two"):
-            stage.dispatcher.look()
-            stage.environment.git("commit", "--quiet", "--allow-empty", "--message", branch)
-            stage.environment.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
-            pushed += stage.dispatcher.pushed()
-        ran = stage.dispatcher.run_all(pushed)
+            runner.dispatcher.look()
+            runner.environment.git("commit", "--quiet", "--allow-empty", "--message", branch)
+            runner.environment.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+            pushed += runner.dispatcher.pushed()
+        ran = runner.dispatcher.run_all(pushed)
         assert [one.conclusion for one in ran] == conclusions
-        assert [run.now.conclusion for run in stage.environment.state.runs.values()] == conclusions
-        named = [text for text in stage.dispatcher.not_rehearsed if "unsupported expression in concurrency" in text]
+        assert [run.now.conclusion for run in runner.environment.state.runs.values()] == conclusions
+        named = [text for text in runner.dispatcher.not_rehearsed if "unsupported expression in concurrency" in text]
         assert bool(named) is ("==" in group)
 
 
 def test_four_tags_of_one_push_start_nothing(offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """As on GitHub, which a rehearsal says."""
-    with set_stage(tmp_path, RELEASE) as stage:
-        stage.push()
+    """As on GitHub, with a note."""
+    with make_runner(tmp_path, RELEASE) as runner:
+        runner.push()
         for tags in (range(3), range(3, 7)):
-            stage.dispatcher.look()
+            runner.dispatcher.look()
             for number in tags:
-                stage.environment.git("tag", f"v{number}")
-            stage.environment.git("push", "--quiet", "origin", "--tags")
-            assert len(stage.dispatcher.pushed()) == (3 if 0 in tags else 0)
+                runner.environment.git("tag", f"v{number}")
+            runner.environment.git("push", "--quiet", "origin", "--tags")
+            assert len(runner.dispatcher.pushed()) == (3 if 0 in tags else 0)
     assert "no workflow starts for 4 tags" in " ".join(capsys.readouterr().err.split())
 
 
@@ -152,18 +152,18 @@ def test_a_branch_that_is_gated_by_hand_is_followed_by_no_preview(
     adopted: Callable[[bool], Repo], directory: Path, tmp_path: Path
 ) -> None:
     """Neither its own condition nor, without that, what the tool asks for lets the preview workflow publish it."""
-    with stage_of(adopted(True).copy(tmp_path / "adopter"), tmp_path / "world") as stage:
-        stage.push()
-        git, dispatcher = stage.environment.git, stage.dispatcher
+    with runner_of(adopted(True).copy(tmp_path / "adopter"), tmp_path / "world") as runner:
+        runner.push()
+        git, dispatcher = runner.environment.git, runner.dispatcher
         for branch in ("topic", "main"):
             git("commit", "--quiet", "--allow-empty", "--message", branch)
             git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
             git("reset", "--quiet", "--hard", "HEAD~1")
-        topic = git("rev-parse", "refs/heads/topic", at=stage.environment.remote)
+        topic = git("rev-parse", "refs/heads/topic", at=runner.environment.remote)
         ran = dispatcher.dispatch("integration-eval.yml", "refs/heads/main", {"branch": "topic"})
         assert ran.jobs == {"gate": "success"}
         assert topic[:12] in ran.act_result.said("gate")
-        assert {artifact.name for artifact in stage.environment.state.artifacts.values()} == {"release-channels-gate"}
+        assert {artifact.name for artifact in runner.environment.state.artifacts.values()} == {"release-channels-gate"}
         completed = dispatcher.completed(ran)
         (preview,) = dispatcher.started_by(completed)
         followed = dispatcher.run(preview, completed)
@@ -174,7 +174,7 @@ def test_a_branch_that_is_gated_by_hand_is_followed_by_no_preview(
         unguarded = dispatcher.run(replace(preview, text=preview.text.replace(condition, "true")), completed)
         assert unguarded.jobs["build"] == "failure"
         assert "was started by workflow_dispatch, not by workflow_run" in unguarded.act_result.said("build")
-        assert not list(stage.environment.index_root.rglob("*.whl"))
+        assert not list(runner.environment.index_root.rglob("*.whl"))
         fork = dispatcher.dispatch("integration-eval.yml", "refs/heads/main", {"branch": "pull/7/head"})
         assert fork.jobs == {"gate": "failure"}
         assert "there is no branch 'pull/7/head' in this repository" in fork.act_result.said("gate")

@@ -1,4 +1,4 @@
-"""The order of stages: which one waits for which, and which error is reported, with controlled runs."""
+"""The order of stages: which stage waits for which, and which error is reported, with controlled runs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ VERSIONS = {f"{PREVIEW} 1": "1.2.0.dev1", f"{PUBLIC} 1": "1.2.0", f"{PREVIEW} 3"
 
 
 @dataclass
-class World:
-    """A forge, hands and users in one, without a repository: it notes what begins and ends, in order."""
+class Recorder:
+    """Dispatcher, maintainer and users in one, without a repository, that record starts and ends in order."""
 
     index_root: Path
     takes: dict[str, float] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class World:
     hands_fail_at: str = ""
     deaf: str = ""
     """A workflow that nothing starts."""
-    told: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     main: str = "c0"
@@ -50,34 +50,34 @@ class World:
     releases: dict[int, Any] = field(default_factory=dict)
 
     def look(self) -> tuple[()]:
-        """Look at the refs, or at what users get."""
+        """Read the refs, or the users' versions."""
         return ()
 
     def started_by(self, event: Event) -> tuple[Any, ...]:
-        """Give the workflow that the event names."""
+        """Return the workflow that the event starts."""
         return (SimpleNamespace(file=event.name),) if event.name and event.name != self.deaf else ()
 
     def pushed(self) -> tuple[Event, ...]:
-        """Give the push of main, or after `tag` that of the tag."""
+        """Return the push of main, or after `tag` that of the tag."""
         name, self.refs = (PUBLIC, {}) if self.refs else (TEST, {})
         return (Event(name, "refs/heads/main", self.main, {}),)
 
     def completed(self, ran: Any) -> Event:
-        """Tests are followed by a preview."""
+        """Return the preview after the tests."""
         return Event(PREVIEW if ran.workflow.file == TEST else "", "refs/heads/main", self.main, {})
 
     def run(self, workflow: Any, _event: Event) -> Any:
-        """Take as long as is wished, and end as is wished."""
+        """Take the configured time, and end with the configured result."""
         with self.lock:
             number = self.counters[workflow.file] = self.counters.get(workflow.file, 0) + 1
             name = f"{workflow.file} {number}"
-            self.told.append(f"begin {name}")
+            self.order.append(f"begin {name}")
         time.sleep(self.takes.get(name, 0.0))
         if name in self.buggy:
             raise ValueError(name)
         is_green = name not in self.red
         with self.lock:
-            self.told.append(f"end {name}")
+            self.order.append(f"end {name}")
             if workflow.file == PUBLIC and is_green:
                 self.releases[1] = SimpleNamespace(tag="v1.2.0", is_draft=False)
             if name in VERSIONS and is_green:
@@ -88,9 +88,9 @@ class World:
         )  # fmt: skip
 
     def do(self, *words: str) -> str:
-        """Do a task."""
+        """Run a task."""
         name = "ask" if "--dry-run" in words else words[0]
-        self.told.append(name)
+        self.order.append(name)
         if name == self.hands_fail_at:
             raise FailedError(f"`release-channels {name}` exited 1", hint="")
         if name == "ask":
@@ -105,49 +105,51 @@ class World:
         return "merged"
 
     def catch_up(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def task(self, *_words: str) -> Any:
-        """Ask for the status."""
+        """Run `status`."""
         return SimpleNamespace(code=0, text="next: nothing")
 
     def build_at_home(self, _commit: str, *words: str) -> dict[str, str]:
-        """Build what is on the index."""
+        """Return the build that is on the index."""
         name = f"{PUBLIC} 1" if words[0] == "--tag" else f"{PREVIEW} {words[1]}"
         return on_index(cast(Any, self), Version(VERSIONS[name]))
 
 
-class Ride(Scenario):
-    """A scenario in such a world: main's version and the index are the world's, too."""
+class RecordedScenario(Scenario):
+    """A scenario on the recorder, with its versions for main and the index."""
 
     @property
     def version(self) -> Version:
-        """What main declares."""
-        return Version(cast(World, self.dispatcher).versions[-1])
+        """Main's declared version."""
+        return Version(cast(Recorder, self.dispatcher).versions[-1])
 
 
-def ride(world: World) -> Scenario:
-    """Make the scenario; what it is run on needs neither git nor an index."""
+def make_scenario(world: Recorder) -> Scenario:
+    """Create the scenario, without git or an index."""
     project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
     environment = SimpleNamespace(
         config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
     )  # fmt: skip
     made: Any = world
-    return Ride(cast(Any, environment), made, made, made)
+    return RecordedScenario(cast(Any, environment), made, made, made)
 
 
-def test_the_maintainer_does_not_wait_and_previews_wait_for_each_other(tmp_path: Path) -> None:
-    """Bumping and tagging go on beside the first preview; what publishes begins when the one before has ended."""
-    world = World(tmp_path, {f"{PREVIEW} 1": 0.4, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
-    scenario = ride(world)
+def test_the_maintainer_continues_and_previews_run_in_order(tmp_path: Path) -> None:
+    """Bump and tag during the first preview; a publishing stage starts when the one before has ended."""
+    world = Recorder(tmp_path, {f"{PREVIEW} 1": 0.4, f"{PREVIEW} 2": 0.6, f"{PUBLIC} 1": 0.1})
+    scenario = make_scenario(world)
     scenario.run()
     compared = [stage.outcome for stage in scenario.log.stages if stage.name == "compare"]
     assert compared == [f"1 files of {version} are identical" for version in VERSIONS.values()]
-    told = world.told
-    assert told.index("bump") < told.index("tag") < told.index(f"end {PREVIEW} 1") < told.index(f"begin {PREVIEW} 2")
-    assert told.index(f"end {PREVIEW} 1") < told.index(f"begin {PUBLIC} 1")
-    assert told.index("bump-dev") < told.index(f"end {PREVIEW} 2") < told.index(f"begin {PREVIEW} 3")
-    assert told.index(f"end {PUBLIC} 1") < told.index(f"begin {PREVIEW} 3")
+    order = world.order
+    assert (
+        order.index("bump") < order.index("tag") < order.index(f"end {PREVIEW} 1") < order.index(f"begin {PREVIEW} 2")
+    )
+    assert order.index(f"end {PREVIEW} 1") < order.index(f"begin {PUBLIC} 1")
+    assert order.index("bump-dev") < order.index(f"end {PREVIEW} 2") < order.index(f"begin {PREVIEW} 3")
+    assert order.index(f"end {PUBLIC} 1") < order.index(f"begin {PREVIEW} 3")
 
 
 @pytest.mark.parametrize("text", ["done: tagged\nnext: release-channels status\n", "x\ndone: tagged\n\n"])
@@ -157,26 +159,26 @@ def test_the_outcome_of_a_task_is_what_the_table_shows(text: str) -> None:
 
 
 def test_a_version_that_cannot_become_final_ends_the_rehearsal_before_anything_runs(tmp_path: Path) -> None:
-    """Else the tests and the gate would have run for nothing; where only a preview is rehearsed nobody asks."""
-    world = World(tmp_path, hands_fail_at="ask")
+    """Else the tests and the gate would have run for nothing; a rehearsed preview alone is not checked."""
+    world = Recorder(tmp_path, hands_fail_at="ask")
     with pytest.raises(FailedError, match=r"^`release-channels ask` exited 1"):
-        ride(world).run()
-    assert world.told == ["ask"]
+        make_scenario(world).run()
+    assert world.order == ["ask"]
     assert world.counters == {}
-    ride(World(tmp_path, hands_fail_at="ask")).run("preview")
+    make_scenario(Recorder(tmp_path, hands_fail_at="ask")).run("preview")
 
 
-def test_a_tag_that_would_be_the_version_waits_for_the_preview_of_its_commit(tmp_path: Path) -> None:
-    """Nothing is bumped there: each later job of the preview would find the tag, and with it another version."""
-    world = World(tmp_path, {f"{PREVIEW} 1": 0.3}, is_written=False)
-    ride(world).run()
-    assert world.told.index(f"end {PREVIEW} 1") < world.told.index("tag") < world.told.index(f"begin {PUBLIC} 1")
+def test_with_tag_versions_the_tag_waits_for_the_preview(tmp_path: Path) -> None:
+    """Later jobs of the preview would find the tag, and another version."""
+    world = Recorder(tmp_path, {f"{PREVIEW} 1": 0.3}, is_written=False)
+    make_scenario(world).run()
+    assert world.order.index(f"end {PREVIEW} 1") < world.order.index("tag") < world.order.index(f"begin {PUBLIC} 1")
 
 
-def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: Path) -> None:
-    """A preview went wrong beside, then a task that needs it: the preview is what is told."""
-    world = World(tmp_path, {f"{TEST} 2": 0.3}, red={f"{PREVIEW} 1"}, hands_fail_at="tag")
-    scenario = ride(world)
+def test_the_first_error_is_reported_not_its_consequence(tmp_path: Path) -> None:
+    """A failed background preview, not the task that needed it."""
+    world = Recorder(tmp_path, {f"{TEST} 2": 0.3}, red={f"{PREVIEW} 1"}, hands_fail_at="tag")
+    scenario = make_scenario(world)
     with pytest.raises(FailedError, match=r"^preview: "):
         scenario.run()
     outcomes = {stage.name: stage.outcome for stage in scenario.log.stages}
@@ -184,36 +186,37 @@ def test_what_stopped_the_train_is_told_and_not_what_follows_from_it(tmp_path: P
     assert outcomes["compare"] == "skipped: nothing was published"
 
 
-def test_a_release_that_fails_stops_what_would_follow_it(tmp_path: Path) -> None:
-    """The next preview is not begun, and no later error hides the release's."""
-    world = World(tmp_path, {f"{PUBLIC} 1": 0.2}, red={f"{PUBLIC} 1"})
-    scenario = ride(world)
+def test_a_failed_release_stops_the_next_preview(tmp_path: Path) -> None:
+    """No later error hides it."""
+    world = Recorder(tmp_path, {f"{PUBLIC} 1": 0.2}, red={f"{PUBLIC} 1"})
+    scenario = make_scenario(world)
     with pytest.raises(FailedError, match=r"^public: "):
         scenario.run()
-    assert f"begin {PREVIEW} 3" not in world.told
+    assert f"begin {PREVIEW} 3" not in world.order
 
 
-def test_a_finished_run_is_not_called_broken_off_where_a_task_fails(tmp_path: Path) -> None:
-    """The preview has ended well by then, and the task is what is told."""
-    scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
+def test_a_failed_task_does_not_mark_finished_runs(tmp_path: Path) -> None:
+    """The preview had passed; the task is reported."""
+    scenario = make_scenario(Recorder(tmp_path, {f"{TEST} 2": 0.2}, hands_fail_at="tag"))
     with pytest.raises(FailedError, match=r"^`release-channels tag` exited 1"):
         scenario.run()
-    told = [stage.outcome for stage in scenario.log.stages]
-    assert "cancelled: an earlier stage failed" not in told
-    assert f"{PREVIEW} 1" in told
+    outcomes = [stage.outcome for stage in scenario.log.stages]
+    assert "cancelled: an earlier stage failed" not in outcomes
+    assert f"{PREVIEW} 1" in outcomes
 
 
-def test_a_bug_beside_does_not_hide_what_stopped_the_train(tmp_path: Path) -> None:
-    """It would be told in the place of an error that somebody can fix."""
-    scenario = ride(World(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
+def test_an_internal_error_in_the_background_hides_no_other(tmp_path: Path) -> None:
+    """One that a user can fix is reported."""
+    scenario = make_scenario(Recorder(tmp_path, {f"{TEST} 2": 0.2}, buggy={f"{PREVIEW} 1"}, hands_fail_at="bump"))
     with pytest.raises(FailedError, match=r"^`release-channels bump` exited 1"):
         scenario.run()
 
 
 @pytest.mark.parametrize(
-    ("deaf", "told"), [(TEST, "nothing was started by the push"), (PREVIEW, f"{PREVIEW} was not started by the push")]
+    ("deaf", "message"),
+    [(TEST, "nothing was started by the push"), (PREVIEW, f"{PREVIEW} was not started by the push")],
 )
-def test_a_workflow_that_does_not_listen_is_told(tmp_path: Path, deaf: str, told: str) -> None:
+def test_a_workflow_that_does_not_start_is_reported(tmp_path: Path, deaf: str, message: str) -> None:
     """Nothing would ever happen on GitHub, however green the rest is."""
-    with pytest.raises(FailedError, match=told):
-        ride(World(tmp_path, deaf=deaf)).run("preview")
+    with pytest.raises(FailedError, match=message):
+        make_scenario(Recorder(tmp_path, deaf=deaf)).run("preview")

@@ -18,7 +18,7 @@ from release_channels.errors import RefusedError
 from release_channels.model.redact import SecretRedactor
 from release_channels.rehearsal.environment import MAINTAINER
 from release_channels.rehearsal.maintainer import TaskRunner, on_index
-from tests.rehearsal.stages import Stage, stage_of
+from tests.rehearsal.stages import WorkflowRunner, runner_of
 from tests.smoke import PROGRAM, RECORDING, REPOSITORY, Smoke, make_project
 from tests.support.recording import Recorder, operation_of, replay
 from tests.support.repo import Repo
@@ -34,11 +34,11 @@ ASKED = {
 
 
 @contextmanager
-def walking(directory: Path) -> Iterator[tuple[Smoke, Stage]]:
+def walking(directory: Path) -> Iterator[tuple[Smoke, WorkflowRunner]]:
     """Make the project that is thrown away, and its GitHub; what only a person can do at the index is done."""
     make_project(directory / "project", "demo-tool", os.environ)
-    with stage_of(Repo(directory / "project", directory), directory / "world") as stage:
-        environment, recording = stage.environment, directory / "recording.jsonl"
+    with runner_of(Repo(directory / "project", directory), directory / "world") as runner:
+        environment, recording = runner.environment, directory / "recording.jsonl"
         state, repository = environment.state, environment.repository
         state.tokens[MAINTAINER] |= _RIGHTS
         state.environments.clear()
@@ -57,21 +57,21 @@ def walking(directory: Path) -> Iterator[tuple[Smoke, Stage]]:
         recorder = Recorder(recording, repository, SecretRedactor(env))
         waiting = Waiting(longest=300, pause=0.5)
         tasks = TaskRunner(environment.checkout, env, PROGRAM)
-        yield Smoke(repository, "pypi", tasks, recorder, by_hand, waiting), stage
+        yield Smoke(repository, "pypi", tasks, recorder, by_hand, waiting), runner
 
 
 @contextmanager
-def playing(stage: Stage) -> Iterator[None]:
+def playing(runner: WorkflowRunner) -> Iterator[None]:
     """Run what each push starts, for as long as the block takes."""
-    stage.dispatcher.look()
+    runner.dispatcher.look()
     over = threading.Event()
 
-    def play() -> None:
+    def run_rollout() -> None:
         while not over.wait(0.2):
-            stage.dispatcher.run_all(stage.dispatcher.pushed())
+            runner.dispatcher.run_all(runner.dispatcher.pushed())
 
     with ThreadPoolExecutor(1) as pool:
-        played = pool.submit(play)
+        played = pool.submit(run_rollout)
         try:
             yield
         finally:
@@ -85,10 +85,10 @@ def test_a_throw_away_project_is_released_and_recorded(
     offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the set-up to the yank, with the project's own workflow files; each part of it is in the recording."""
-    with walking(tmp_path) as (smoke, stage), playing(stage):
+    with walking(tmp_path) as (smoke, runner), playing(runner):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", smoke.tasks.env["REQUESTS_CA_BUNDLE"])  # this process asks too
         smoke.walk()
-        state, files = stage.environment.state, on_index(stage.environment)
+        state, files = runner.environment.state, on_index(runner.environment)
     assert {name.split("-")[1].removesuffix(".tar.gz") for name in files} == {"0.1.0.dev1", "0.1.0"}
     assert [(one.tag, one.is_draft) for one in state.releases.values()] == [("v0.1.0", False)]
     assert {*state.environments} == {"pypi-internal-preview", "pypi-public"}
@@ -99,7 +99,7 @@ def test_a_throw_away_project_is_released_and_recorded(
 
 
 def test_a_repository_that_is_not_empty_is_left_alone(repo: Repo, tmp_path: Path) -> None:
-    """Nobody's project is thrown away: nothing is changed here or there, and nobody is asked anything."""
+    """A project with files is refused: nothing is changed locally or on GitHub, and nothing is asked."""
     recorder = Recorder(tmp_path / "recording.jsonl", "acme/demo-tool", SecretRedactor({}))
     smoke = Smoke(
         "acme/demo-tool", "local", TaskRunner(repo.root, os.environ, PROGRAM), recorder, pytest.fail, Waiting()

@@ -1,4 +1,4 @@
-"""The proxy of a rehearsal: it reads from the hosts that it was told of, asks once, and lets nobody write."""
+"""The proxy of a rehearsal: it reads from allowed hosts, each page once, and forwards no write."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ _SMALL = ("/a", "/file", "/small", "/simple/", "/simple/demo/")
 
 
 @dataclass
-class Host:
-    """An index that says neither when its pages change nor how long they hold, and notes what it is asked."""
+class RecordingHost:
+    """An index without cache headers that records its requests."""
 
     status: str = "200 OK"
     headers: list[str] = field(default_factory=list)
-    says: dict[str, str] = field(default_factory=dict)
+    reply_headers: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterator[bytes]:
-        """Answer with what was asked for."""
+        """Answer the request."""
         self.headers.append(environ.get("HTTP_USER_AGENT", ""))
         path = environ["PATH_INFO"]
         body = f"{path} {environ.get('HTTP_RANGE', '')}".encode() if path in _SMALL else _BIG
         length = [] if path == "/stream" else [("Content-Length", str(len(body)))]
         kind = "text/html" if path in (*_SMALL, "/simple/big/") else "application/octet-stream"
-        start_response(self.status, [("Content-Type", kind), *length, *self.says.items()])
+        start_response(self.status, [("Content-Type", kind), *length, *self.reply_headers.items()])
         yield body
 
 
 @dataclass(frozen=True)
-class World:
-    """A host, a proxy that leads there, and a client who knows no other way."""
+class ProxiedHost:
+    """A host, a proxy for it, and a client of the proxy."""
 
-    host: Host
+    host: RecordingHost
     served: Served
     way: ReadOnlyProxy
     client: requests.Session
@@ -65,23 +65,23 @@ class World:
 
 @pytest.fixture
 def trust(tmp_path: Path) -> tuple[Tls, Path]:
-    """A certificate for this machine, and who vouches for it."""
+    """A certificate for this machine and its CA."""
     return make_certificates(tmp_path, {})
 
 
 @pytest.fixture
-def world(offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A host over TLS behind the proxy; nobody's environment names another."""
+def world(offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[ProxiedHost]:
+    """A TLS host behind the proxy, without another proxy in the environment."""
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     tls, bundle = trust
-    host = Host()
+    host = RecordingHost()
     with (
         serve_wsgi(host, "a host", tls=tls) as served,
         open_upstream_proxy({"localhost"}, tls, bundle) as way,
         _client(way, bundle) as client,
     ):
-        yield World(host, served, way, client)
+        yield ProxiedHost(host, served, way, client)
 
 
 @contextmanager
@@ -92,8 +92,8 @@ def _client(way: ReadOnlyProxy, bundle: Path) -> Iterator[requests.Session]:
         yield client
 
 
-def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
-    """All get what it said, and who has it already is unknown again."""
+def test_parallel_requests_reach_the_host_once(world: ProxiedHost) -> None:
+    """All get the same answer, and a conditional request is answered from the cache."""
     with ThreadPoolExecutor(8) as pool:
         texts = list(pool.map(lambda _: world.get("/simple/demo/", **{"User-Agent": "me"}).text, range(8)))
     assert {text.strip() for text in texts} == {"/simple/demo/"}
@@ -106,8 +106,8 @@ def test_the_host_is_asked_once_also_by_many_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_a_big_wheel_does_not_get_it_again(world: World, trust: tuple[Tls, Path], method: str) -> None:
-    """Each job would unpack it again, and uv keep it each time; also another rehearsal says that it is the same."""
+def test_a_cached_big_wheel_is_not_sent_again(world: ProxiedHost, trust: tuple[Tls, Path], method: str) -> None:
+    """Also in a later rehearsal; otherwise each job would unpack it again."""
     url = f"{world.served.url}/demo-1.0-py3-none-any.whl"
     first = world.client.request(method, url, timeout=10)
     has = {"If-None-Match": first.headers["ETag"]}
@@ -120,15 +120,14 @@ def test_who_has_a_big_wheel_does_not_get_it_again(world: World, trust: tuple[Tl
         assert client.get(f"{world.served.url}/small", timeout=10).text == "/small "
 
 
-def test_of_what_may_change_nothing_is_said_without_its_bytes(world: World) -> None:
-    """A page that is too big to be kept is read again, and so is what says nothing of its length."""
+def test_a_changeable_answer_has_no_etag(world: ProxiedHost) -> None:
+    """A page, a file that is too big to store, and an answer of unknown length."""
     assert "ETag" not in world.client.head(f"{world.served.url}/simple/demo/", timeout=10).headers
     assert "ETag" not in world.get("/big").headers
     assert "ETag" not in world.get("/stream").headers
 
 
-def test_what_is_asked_differently_is_another_question(world: World) -> None:
-    """A part is not the whole, and one form of a page not the other."""
+def test_ranges_and_formats_are_cached_separately(world: ProxiedHost) -> None:
     assert world.get("/file", Range="bytes=0-1").text == "/file bytes=0-1"
     assert world.get("/file", range="bytes=5-9").text == "/file bytes=5-9"  # how a name is written says nothing
     assert world.get("/file").text == "/file "
@@ -136,36 +135,36 @@ def test_what_is_asked_differently_is_another_question(world: World) -> None:
     assert len(world.served.requests) == 4
 
 
-def test_big_files_pass_whole_and_are_not_kept(world: World) -> None:
-    """A distribution may be larger than anybody wants to hold; the next one on the connection comes, too."""
+def test_big_files_are_forwarded_and_not_cached(world: ProxiedHost) -> None:
+    """The connection stays usable."""
     assert world.get("/big").content == _BIG
     assert world.get("/big").content == _BIG
     assert world.get("/small").text == "/small "
     assert world.client.head(f"{world.served.url}/big", timeout=10).headers["Content-Length"] == str(len(_BIG))
 
 
-def test_a_big_page_is_asked_for_once_too(world: World) -> None:
-    """Each job reads the pages of the same projects, and some of these have very many files."""
+def test_a_big_page_is_cached(world: ProxiedHost) -> None:
+    """Some projects have very many files."""
     assert [world.get("/simple/big/").content for _ in range(2)] == [_BIG, _BIG]
     assert world.served.requests == ("GET /simple/big/ 200",)
 
 
-def test_how_long_an_answer_holds_is_said_by_the_index_alone(world: World) -> None:
-    """The caches of uv and pip are the user's, and go on after a rehearsal."""
+def test_cache_lifetimes_are_the_indexs_own(world: ProxiedHost) -> None:
+    """The caches of uv and pip are the user's."""
     assert "Cache-Control" not in world.get("/simple/demo/").headers
-    world.host.says = {"Cache-Control": "max-age=600"}
+    world.host.reply_headers = {"Cache-Control": "max-age=600"}
     assert world.get("/small").headers["Cache-Control"] == "max-age=600"
 
 
-def test_a_stream_without_an_end_in_sight_passes_whole_too(world: World) -> None:
-    """Some indexes do not say how long an answer is; the connection goes on after it."""
+def test_an_answer_without_a_length_is_forwarded(world: ProxiedHost) -> None:
+    """The connection stays usable."""
     assert world.get("/stream").content == _BIG
     assert world.get("/small").text == "/small "
     assert world.served.requests == ("GET /stream 200", "GET /small 200")
 
 
-def test_who_hangs_up_takes_nothing_along(world: World) -> None:
-    """An installer that fails breaks off all that it is downloading, and the next one is served."""
+def test_a_client_that_disconnects_affects_no_other(world: ProxiedHost) -> None:
+    """As a failing installer does."""
     for _ in range(20):
         with world.client.get(f"{world.served.url}/big", stream=True, timeout=10) as response:
             assert response.raw.read(10) == _BIG[:10]
@@ -173,8 +172,8 @@ def test_who_hangs_up_takes_nothing_along(world: World) -> None:
     assert world.get("/big").content == _BIG
 
 
-class _BreaksOff(socketserver.StreamRequestHandler):
-    """Promises three megabytes, sends two, and is gone."""
+class _Truncated(socketserver.StreamRequestHandler):
+    """Announces three megabytes, sends two, and disconnects."""
 
     def handle(self) -> None:
         """Answer one request."""
@@ -183,8 +182,8 @@ class _BreaksOff(socketserver.StreamRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(_BIG) + _BIG[: 2 * 2**20])
 
 
-class _Hesitates(socketserver.StreamRequestHandler):
-    """Sends two of three megabytes, and the third when it is told to."""
+class _Paused(socketserver.StreamRequestHandler):
+    """Sends two of three megabytes, and the third when it is released."""
 
     intermediate = threading.Event()
 
@@ -197,22 +196,22 @@ class _Hesitates(socketserver.StreamRequestHandler):
         self.wfile.write(_BIG[2 * 2**20 :])
 
 
-def test_a_big_file_is_passed_on_as_it_comes(world: World) -> None:
-    """Who waits for a large wheel on a slow line would give up if nothing came until all of it is there."""
-    with socketserver.TCPServer(("127.0.0.1", 0), _Hesitates) as there:
+def test_a_big_file_is_forwarded_while_it_arrives(world: ProxiedHost) -> None:
+    """A client on a slow line would time out otherwise."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _Paused) as there:
         thread = threading.Thread(target=there.handle_request)
         thread.start()
         address = f"http://localhost:{there.server_address[1]}/big"
         with world.client.get(address, stream=True, timeout=5) as response:
             assert response.raw.read(2**20) == _BIG[: 2**20]
-            _Hesitates.intermediate.set()
+            _Paused.intermediate.set()
             assert response.raw.read() == _BIG[2**20 :]
         thread.join()
 
 
-def test_what_breaks_off_there_breaks_off_here(world: World) -> None:
-    """Nothing is said in the place of bytes that are missing."""
-    with socketserver.TCPServer(("127.0.0.1", 0), _BreaksOff) as there:
+def test_a_truncated_answer_is_forwarded_truncated(world: ProxiedHost) -> None:
+    """Missing bytes are not replaced."""
+    with socketserver.TCPServer(("127.0.0.1", 0), _Truncated) as there:
         thread = threading.Thread(target=there.handle_request)
         thread.start()
         with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
@@ -221,8 +220,8 @@ def test_what_breaks_off_there_breaks_off_here(world: World) -> None:
     assert world.get("/small").text == "/small "
 
 
-def test_what_the_host_could_not_answer_is_asked_anew(world: World) -> None:
-    """An outage is not remembered; that something is not there is."""
+def test_a_failed_answer_is_not_cached(world: ProxiedHost) -> None:
+    """A 404 is."""
     world.host.status = "503 Service Unavailable"
     assert [world.get("/a").status_code for _ in range(2)] == [503, 503]
     assert world.served.requests == ("GET /a 503", "GET /a 503")
@@ -231,8 +230,8 @@ def test_what_the_host_could_not_answer_is_asked_anew(world: World) -> None:
     assert len(world.served.requests) == 3
 
 
-def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
-    """Another host is not asked at all, over TLS or without; what is not a reading does not get through."""
+def test_writes_and_other_hosts_are_refused(world: ProxiedHost) -> None:
+    """With TLS and without."""
     with pytest.raises(requests.exceptions.ProxyError, match="403"):
         world.client.get("https://elsewhere.invalid/", timeout=10)
     assert world.client.get("http://elsewhere.invalid/", timeout=10).status_code == 403
@@ -252,8 +251,8 @@ def test_nobody_writes_and_nobody_gets_elsewhere(world: World) -> None:
         "GET ftp://localhost:{port}/ HTTP/1.1", "GET /simple/ HTTP/1.1",
     ],
 )  # fmt: skip
-def test_an_address_that_can_be_read_in_two_ways_is_refused(world: World, line: str) -> None:
-    """What one parser takes for a login another takes for the host."""
+def test_an_ambiguous_url_is_refused(world: ProxiedHost, line: str) -> None:
+    """Its login for one parser is the host for another."""
     with serve_wsgi(world.host, "elsewhere") as elsewhere:
         proxy, port = urlsplit(world.way.url), urlsplit(elsewhere.url).port
         with socket.create_connection((proxy.hostname or "", proxy.port or 0), timeout=10) as client:
@@ -262,25 +261,25 @@ def test_an_address_that_can_be_read_in_two_ways_is_refused(world: World, line: 
         assert elsewhere.requests == world.served.requests == ()
 
 
-def test_a_host_that_is_gone_is_named(world: World) -> None:
-    """The client learns that it was not the proxy."""
+def test_an_unreachable_host_is_reported(world: ProxiedHost) -> None:
+    """As the cause, not the proxy."""
     assert world.client.get("https://localhost:9/a", timeout=10).status_code == 502
     assert world.client.head("https://localhost:9/a", timeout=10).status_code == 502
     assert "localhost cannot be reached" in world.client.get("https://localhost:9/a", timeout=10).text
 
 
-def test_plain_http_is_read_too(world: World) -> None:
-    """An index of one's own may have no TLS."""
+def test_plain_http_is_forwarded(world: ProxiedHost) -> None:
+    """An own index may have no TLS."""
     with serve_wsgi(world.host, "a plain host") as plain:
         address = plain.url.replace("127.0.0.1", "localhost")
         assert world.client.get(f"{address}/simple/", timeout=10).text == "/simple/ "
         assert plain.requests == ("GET /simple/ 200",)
 
 
-def test_the_way_goes_on_through_the_users_own_proxy(
-    world: World, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch
+def test_the_users_own_proxy_is_used(
+    world: ProxiedHost, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind a company's proxy there is no other way; one that does not let through is told as such."""
+    """As in a company; its refusal is reported as such."""
     tls, bundle = trust
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
@@ -296,10 +295,10 @@ def test_the_way_goes_on_through_the_users_own_proxy(
     assert set(outer.refused) == {"CONNECT localhost"}
 
 
-def test_a_proxy_of_another_kind_is_refused_before_anything_begins(
+def test_an_unsupported_proxy_is_refused_first(
     offline: None, trust: tuple[Tls, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The password in its address is not shown."""
+    """Its password is not shown."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "")
     for name in ("https_proxy", "HTTPS_PROXY"):
@@ -312,10 +311,10 @@ def test_a_proxy_of_another_kind_is_refused_before_anything_begins(
     assert "secret" not in f"{stop.value} {stop.value.hint}"
 
 
-def test_uv_and_pip_install_through_it_and_cannot_upload(
+def test_uv_and_pip_install_through_the_proxy_but_cannot_upload(
     offline: None, tmp_path: Path, trust: tuple[Tls, Path]
 ) -> None:
-    """The real clients trust the proxy alone, and take it for the index; an upload is refused, and nothing moved."""
+    """The real clients trust only the proxy; nothing changes on the index."""
     tls, bundle = trust
     (tmp_path / "index").mkdir()
     own, vouches = make_certificates(tmp_path / "index", {})

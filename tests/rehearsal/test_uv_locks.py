@@ -1,4 +1,4 @@
-"""Locks that checkouts get, while other runs make and read them too."""
+"""Locks of checkouts, while parallel runs write and read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _THEIRS = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n'
 
 
 class _Contended:
-    """The part of a world that locking takes; while a lock is made, another run puts its own there, and a job reads."""
+    """The part of an environment that locking uses; a parallel run writes its lock meanwhile, and a job reads."""
 
     def __init__(self, directory: Path, remote: Path, kept: str) -> None:
         self.directory, self.remote, self.locks, self.env = directory, remote, directory / "locks", dict(os.environ)
@@ -28,7 +28,7 @@ class _Contended:
         self.kept = self.locks / f"{kept}.lock"
 
     def git(self, *words: str | Path, at: Path) -> str:
-        """Run git, and let the other run be a little quicker."""
+        """Run git, after the parallel run's."""
         if words[0] == "clone":
             self.kept.write_text(_THEIRS)
             self.reader = self.kept.open()
@@ -43,8 +43,8 @@ def _lock(tmp_path: Path, project: str) -> _Contended:
     return world
 
 
-def test_who_reads_a_lock_while_it_is_made_anew_reads_it_whole(offline: None, tmp_path: Path) -> None:
-    """The file that a job has opened is not changed; the new one takes its name."""
+def test_a_lock_is_readable_while_it_is_replaced(offline: None, tmp_path: Path) -> None:
+    """The open file is not changed; the new one gets its name."""
     world = _lock(tmp_path, _PROJECT.format(""))
     with world.reader as stream:
         assert stream.read() == _THEIRS
@@ -53,8 +53,8 @@ def test_who_reads_a_lock_while_it_is_made_anew_reads_it_whole(offline: None, tm
 
 
 @pytest.mark.usefixtures("offline")
-def test_a_lock_that_could_not_be_made_takes_no_other_runs_away(tmp_path: Path) -> None:
-    """Whoever looks for the newest one must not meet a file that vanishes."""
+def test_a_failed_lock_keeps_a_parallel_runs_lock(tmp_path: Path) -> None:
+    """A reader must not find a vanishing file."""
     world = _lock(tmp_path, _PROJECT.format('"there-is-no-such-project-anywhere"'))
     world.reader.close()
     assert world.kept.read_text() == _THEIRS

@@ -1,4 +1,4 @@
-"""`preflight`: the whole exchange against an index that checks every claim, and never a byte uploaded."""
+"""`ci-preflight`: the whole token exchange against an index that checks every claim, without an upload."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ ENVIRONMENTS = {PREVIEW: "pypi-internal-preview", PUBLIC: "pypi-public"}
 
 @dataclass(frozen=True)
 class Job:
-    """A job that may have an identity, and the index that it shows it to."""
+    """A job that may request an identity, and the index of its exchange."""
 
     repo: Repo
     staging: Staging
     env: dict[str, str]
 
     def run(self, *words: str, **changes: str | None) -> Outcome:
-        """Run the session with other variables; None takes one away."""
+        """Run the session with these variables changed; None removes one."""
         env = {name: value for name, value in {**self.env, **changes}.items() if value is not None}
         return run_ci_preflight(words or ("--index", "pypi"), root=self.repo.root, env=env)
 
     @property
-    def asked(self) -> list[str]:
-        """What the index was asked of the exchange, in order."""
+    def requests(self) -> list[str]:
+        """The requests of the exchange that the index got, in order."""
         return [request.path.rpartition("/")[2] for request in self.staging.received if "/_/oidc/" in request.path]
 
     def fingerprint(self) -> object:
-        """What a preflight must leave as it is."""
-        return self.repo.fingerprint(), self.staging.picture()
+        """The state that a preflight must not change."""
+        return self.repo.fingerprint(), self.staging.snapshot()
 
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tls, Path]:
-    """A certificate for localhost, and its CA."""
+    """A certificate for localhost and its CA."""
     return make_tls(tmp_path_factory.mktemp("tls"))
 
 
@@ -68,7 +68,7 @@ MakeJob = Callable[..., Job]
 def make_job(
     make_repo: MakeRepo, tls: tuple[Tls, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeJob]:
-    """Make the preflight job of a workflow whose publishers and claims a test chooses."""
+    """Build the preflight job of a workflow with these publishers and claims."""
     with ExitStack() as stack:
 
         def make(
@@ -108,16 +108,16 @@ def make_job(
 
 
 @pytest.mark.parametrize("workflow", [PREVIEW, PUBLIC])
-def test_a_trusted_job_is_told_so_and_gives_the_token_back(
+def test_a_trusted_job_succeeds_and_burns_its_token(
     make_job: MakeJob, workflow: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Audience, identity, mint, burn, for either channel; the claims stand beside the settings, and no token does."""
+    """Audience, identity, mint, burn, for either channel; claims and settings are shown, the token is not."""
     job = make_job(workflow=workflow)
     before = job.fingerprint()
     outcome = job.run()
     assert outcome.line == "done: the index pypi (rehearsal) trusts this job; nothing was uploaded"
     assert outcome.warnings == ()
-    assert job.asked == ["audience", "mint-token", "burn-token"]
+    assert job.requests == ["audience", "mint-token", "burn-token"]
     shown = capsys.readouterr()
     assert f"ok  workflow file  {workflow}  |  {workflow}" in shown.err
     assert f"ok  environment    {ENVIRONMENTS[workflow]}  |  {ENVIRONMENTS[workflow]}" in shown.err
@@ -152,11 +152,11 @@ WRONG: dict[str, tuple[tuple[Publisher, ...], dict[str, str], str, str]] = {
 
 
 @pytest.mark.parametrize(("publishers", "claims", "reason", "hint"), WRONG.values(), ids=WRONG)
-def test_a_job_that_is_not_trusted_learns_the_one_setting_to_change(
+def test_an_untrusted_job_gets_the_one_setting_to_change(
     make_job: MakeJob, publishers: tuple[Publisher, ...], claims: dict[str, str], reason: str, hint: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """The refusal names it, and the values for the index's form are shown."""
+    """The values for the index's form are shown."""
     job = make_job(publishers, **claims)
     before = job.fingerprint()
     outcome = job.run()
@@ -164,12 +164,12 @@ def test_a_job_that_is_not_trusted_learns_the_one_setting_to_change(
     assert reason in outcome.message
     assert hint in outcome.hint
     assert f"workflow name      {PREVIEW}" in capsys.readouterr().err
-    assert "burn-token" not in job.asked
+    assert "burn-token" not in job.requests
     assert job.fingerprint() == before
 
 
 def test_the_values_to_type_have_githubs_spelling(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
-    """The index looks the repository up letter by letter, whatever spelling the settings and the remote have."""
+    """The index compares case-sensitively, whatever spelling settings and remote have."""
     github = "Acme/Demo-Tool"
     file = f"{github}/.github/workflows/{PREVIEW}@refs/heads/main"
     job = make_job(repository=github, repository_owner="Acme", job_workflow_ref=file)
@@ -183,31 +183,31 @@ def test_the_values_to_type_have_githubs_spelling(make_job: MakeJob, capsys: pyt
     assert job.fingerprint() == before
 
 
-def test_a_trust_that_the_settings_do_not_imply_is_no_success(make_job: MakeJob) -> None:
-    """An index whose publisher names no environment trusts every one, and the release would run in another."""
+def test_a_publisher_without_an_environment_is_refused(make_job: MakeJob) -> None:
+    """It trusts every environment, and so other jobs than the settings imply."""
     job = make_job((replace(PUBLISHERS[0], environment=None),), environment="production")
     outcome = job.run()
     assert outcome.result is Result.REFUSED
     assert "trusts this job although the environment is production" in outcome.message
-    assert job.asked == ["audience", "mint-token", "burn-token"]
+    assert job.requests == ["audience", "mint-token", "burn-token"]
 
 
-def test_a_project_that_is_not_there_yet_is_not_made(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
-    """Minting would create it: the exchange stops before, and shows what to type."""
+def test_a_new_project_is_not_created(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exchange stops before minting, which would create it, and shows the values to type."""
     job = make_job(there=False)
     before = job.fingerprint()
     outcome = job.run()
     assert outcome.result is Result.SKIPPED
     assert "demo-tool is not on the index pypi (rehearsal) yet, and a token would make it" in outcome.message
-    assert job.asked == ["audience"]
+    assert job.requests == ["audience"]
     shown = capsys.readouterr().err
     for line in ("project name       demo-tool", "owner              acme", "environment name   pypi-internal-preview"):
         assert line in shown
     assert job.fingerprint() == before
 
 
-def test_a_project_that_is_not_there_yet_is_not_registered_for_a_wrong_job(make_job: MakeJob) -> None:
-    """First the job has to be right."""
+def test_a_wrong_job_of_a_new_project_is_refused(make_job: MakeJob) -> None:
+    """Its values have to match before a publisher is registered."""
     outcome = make_job(there=False, environment="production").run()
     assert outcome.result is Result.REFUSED
     assert "put the job and the settings right first" in outcome.hint
@@ -230,31 +230,30 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str | None], str]] = {
 
 
 @pytest.mark.parametrize(("words", "env", "reason"), REFUSED.values(), ids=REFUSED)
-def test_without_an_identity_there_is_no_preflight(
+def test_a_job_without_an_identity_is_refused(
     make_job: MakeJob, words: tuple[str, ...], env: dict[str, str | None], reason: str
 ) -> None:
-    """Each way to have none is refused, and no token is asked for."""
+    """No token is requested."""
     job = make_job()
     before = job.fingerprint()
     outcome = job.run(*words, **env)
     assert outcome.result is Result.REFUSED
     assert reason in outcome.message
     assert outcome.hint
-    assert "mint-token" not in job.asked
+    assert "mint-token" not in job.requests
     assert job.fingerprint() == before
 
 
-def test_a_dry_run_shows_the_values_and_asks_nobody(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
-    """What has to be typed is known without an index."""
+def test_a_dry_run_shows_the_values_without_a_request(make_job: MakeJob, capsys: pytest.CaptureFixture[str]) -> None:
     job = make_job()
     assert job.run("--index", "pypi", "--dry-run").result is Result.PLANNED
     assert "environment name   pypi-internal-preview" in capsys.readouterr().err
-    assert job.asked == []
+    assert job.requests == []
 
 
 @pytest.mark.parametrize(("path", "status"), [("audience", 503), ("audience", 403), ("mint-token", 429)])
-def test_an_index_that_is_unwell_is_told_from_one_that_refuses(make_job: MakeJob, path: str, status: int) -> None:
-    """Try again later is another advice than change a setting."""
+def test_a_failing_index_is_not_reported_as_a_refusal(make_job: MakeJob, path: str, status: int) -> None:
+    """Its hint is to try again later, not to change a setting."""
     job = make_job()
     job.staging.fault = lambda environ, _: (
         Response("unwell", status=status) if environ["PATH_INFO"].endswith(path) else None
@@ -264,7 +263,7 @@ def test_an_index_that_is_unwell_is_told_from_one_that_refuses(make_job: MakeJob
     assert "later" in outcome.hint
 
 
-def test_a_token_that_is_not_taken_back_is_a_warning(make_job: MakeJob) -> None:
+def test_a_token_that_is_not_burned_is_a_warning(make_job: MakeJob) -> None:
     """It expires automatically."""
     job = make_job()
     job.staging.fault = lambda environ, _: (

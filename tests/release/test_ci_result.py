@@ -1,4 +1,4 @@
-"""`ci-result` in the job that ends a release workflow: it reads what GitHub gives it, and says why."""
+"""`ci-result`, the last job of a release workflow: it evaluates the other jobs and reports why."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def conclude(repo: Repo, needs: object, env: dict[str, str]) -> Outcome:
 
 @pytest.fixture
 def state() -> GitHubState:
-    """Runs to be followed; nobody is asked here."""
+    """A GitHub without runs."""
     return GitHubState()
 
 
-def test_a_published_preview_ends_green(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
-    """Every job ended well."""
+def test_a_published_preview_succeeds(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
+    """Every job succeeded."""
     env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json")
     assert conclude(repo, DONE, env).line == "done: build, publish, verify succeeded"
 
@@ -51,24 +51,23 @@ EVENTS: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("changes", "line"), EVENTS.values(), ids=EVENTS)
-def test_a_run_that_is_not_to_be_published_ends_green_and_says_why(
+def test_an_unpublished_run_succeeds_with_its_reason(
     repo: Repo, state: GitHubState, tmp_path: Path, changes: dict[str, object], line: str
 ) -> None:
-    """What the jobs' condition leaves out is named, so that it is not taken for a success."""
+    """So that it is not taken for a published one."""
     env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json", **changes)
     assert conclude(repo, SKIPPED, env).line == line
 
 
-def test_a_passed_gate_whose_preview_was_skipped_ends_red(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
-    """A condition that somebody broke does not look like a release."""
+def test_a_skipped_preview_after_a_passed_gate_fails(repo: Repo, state: GitHubState, tmp_path: Path) -> None:
+    """The condition of the job is wrong then."""
     env = event_of(state, add_chain(state, "a" * 40).gate, tmp_path / "event.json")
     outcome = conclude(repo, SKIPPED, env)
     assert outcome.result is Result.FAILED
     assert "build was skipped unexpectedly" in outcome.message
 
 
-def test_a_preflight_ends_green(repo: Repo, tmp_path: Path) -> None:
-    """By hand, with nothing but the preflight."""
+def test_a_manual_preflight_succeeds(repo: Repo, tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text(json.dumps({"inputs": {"do": "preflight"}}))
     env = {"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
     needs = {**SKIPPED, "preflight": {"result": "success"}}
@@ -76,7 +75,7 @@ def test_a_preflight_ends_green(repo: Repo, tmp_path: Path) -> None:
 
 
 def test_without_a_gate_the_preview_follows_the_tests(make_repo: MakeRepo, state: GitHubState, tmp_path: Path) -> None:
-    """Then a push is what started the run before."""
+    """A push started the test run then."""
     from tests.support.projects import Sample
 
     repo = make_repo(Sample(settings="gate = { enabled = false }\n"))
@@ -86,7 +85,6 @@ def test_without_a_gate_the_preview_follows_the_tests(make_repo: MakeRepo, state
     assert conclude(repo, SKIPPED, pull).line.startswith("skipped: test.yml was started by pull_request")
 
 
-def test_without_needs_nothing_is_concluded(repo: Repo) -> None:
-    """By hand somebody forgot to give it."""
+def test_missing_needs_are_refused(repo: Repo) -> None:
     outcome = run_ci_result((), root=repo.root, env=dict(os.environ))
     assert outcome.line == "refused: NEEDS is not set"

@@ -1,4 +1,4 @@
-"""The stranger's machine: nothing of the user's decides, any Python will do, and nothing stays."""
+"""The clean installation: independent of the user's configuration, with any allowed Python, and without leftovers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from release_channels.model.version import Channel
 from release_channels.release.clean_install import make_clean_installer
 from release_channels.release.import_probe import split_reference
 from tests.support.distributions import Recipe, make_wheel
-from tests.support.verifying import Shop, release_of
+from tests.support.verifying import ReleasedProject, release_of
 
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
 PREVIEW = Recipe(version="1.3.0.dev5", cli=HELP, requires=["demo-dep"])
@@ -32,19 +32,19 @@ DEPENDENCY = Recipe(name="demo-dep", version="1.0.0", scripts={})
 
 
 @pytest.fixture
-def shop(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A checkout and an index with one dependency, and a directory for temporary files."""
+def project(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> ReleasedProject:
+    """A checkout, an index with one dependency, and a temporary directory."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)  # read again from here on
-    shop = Shop.open(tmp_path, wheelhouse)
-    make_wheel(shop.upstream, DEPENDENCY)
-    return shop
+    project = ReleasedProject.open(tmp_path, wheelhouse)
+    make_wheel(project.upstream, DEPENDENCY)
+    return project
 
 
-def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) -> None:
-    """Whatever the environment, the configuration files and the checkout say, a new user's commands bring the same."""
-    shop.release(PREVIEW, FINAL)
+def test_the_users_configuration_is_ignored(project: ReleasedProject, tmp_path: Path) -> None:
+    """Environment, configuration files and the checkout's settings."""
+    project.release(PREVIEW, FINAL)
     home = tmp_path / "user"
     (home / ".config" / "uv").mkdir(parents=True)
     (home / ".config" / "pip").mkdir()
@@ -53,8 +53,8 @@ def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) 
     (home / ".netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
     (home / "limits.txt").write_text("demo-tool<1\ndemo-dep<1\n")
     # A checkout that breaks whoever imports it.
-    (shop.root / "demo_tool").mkdir()
-    (shop.root / "demo_tool" / "__init__.py").write_text("raise ImportError('this is the checkout')\n")
+    (project.root / "demo_tool").mkdir()
+    (project.root / "demo_tool" / "__init__.py").write_text("raise ImportError('this is the checkout')\n")
     hostile = {
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
@@ -69,51 +69,51 @@ def test_nothing_of_the_users_configuration_decides(shop: Shop, tmp_path: Path) 
         "PIP_CONSTRAINT": str(home / "limits.txt"),
         "PIP_TARGET": str(home / "target"),
         "PIP_CONFIG_FILE": str(home / ".config/pip/pip.conf"),
-        "PYTHONPATH": str(shop.root),
+        "PYTHONPATH": str(project.root),
     }
     recipe = replace(PREVIEW, cli=f"import demo_dep\n{HELP}")
-    shop.release(recipe, replace(FINAL, cli=recipe.cli))
-    plain, ours = shop.verify(recipe), shop.verify(recipe, env=hostile)
+    project.release(recipe, replace(FINAL, cli=recipe.cli))
+    plain, ours = project.verify(recipe), project.verify(recipe, env=hostile)
     assert ours == plain
     assert ours.warnings == ()
     assert sorted(path.name for path in home.iterdir()) == [".config", ".netrc", "limits.txt"]
 
 
-def test_a_python_that_no_machine_has_is_a_plain_failure(shop: Shop) -> None:
-    """Where no interpreter satisfies requires-python, the error names it, and the index is not queried."""
+def test_an_unsatisfiable_requires_python_is_an_error(project: ReleasedProject) -> None:
+    """The index is not queried."""
     recipe = replace(PREVIEW, requires_python=">=4.7")
-    shop.release(recipe)
+    project.release(recipe)
     with pytest.raises(FailedError, match=r"demo-tool asks for Python >=4\.7, and this machine has none") as caught:
-        shop.verify(recipe)
+        project.verify(recipe)
     assert "uv python install" in caught.value.hint
-    assert list((shop.root.parent / "tmp").iterdir()) == []
+    assert list((project.root.parent / "tmp").iterdir()) == []
 
 
-def test_the_password_of_the_upstream_index_is_in_no_words(shop: Shop, tmp_path: Path) -> None:
-    """Where pip is not available, the command is reported without the address of the upstream and its password."""
-    shop.release(PREVIEW)
-    next(shop.upstream.glob("pip-*.whl")).unlink()
-    with shop.index() as (local, upstream):
+def test_the_upstream_password_is_in_no_message(project: ReleasedProject, tmp_path: Path) -> None:
+    """Where pip is missing, the command is reported without the URL's login."""
+    project.release(PREVIEW)
+    next(project.upstream.glob("pip-*.whl")).unlink()
+    with project.index() as (local, upstream):
         index = Index(LOCAL, local.simple_url, "", Credentials.NONE, own_url=local.own_url)
         address = upstream.simple_url.replace("://", "://ci:marked-password@")
-        release = release_of(shop.root, PREVIEW, index, address, shop.env)
+        release = release_of(project.root, PREVIEW, index, address, project.env)
         (tmp_path / "home").mkdir()
-        installer = make_clean_installer(tmp_path / "home", release.project, index, address, shop.env)
+        installer = make_clean_installer(tmp_path / "home", release.project, index, address, project.env)
         with pytest.raises(CommandError, match="pip install --quiet pip") as caught:
             installer.pip_install(Channel.PUBLIC)
     assert "marked-password" not in f"{caught.value}"
 
 
-def test_what_a_new_environment_has_already_is_what_the_command_keeps(shop: Shop, tmp_path: Path) -> None:
-    """pip installs nothing where the newest pip is there: its version is queried, as for any other project."""
-    with shop.index("pip") as (local, upstream):
+def test_an_installed_latest_pip_is_accepted(project: ReleasedProject, tmp_path: Path) -> None:
+    """pip installs nothing then, and its version is read as any project's."""
+    with project.index("pip") as (local, upstream):
         index = Index(LOCAL, local.simple_url, "", Credentials.NONE, own_url=local.own_url)
         recipe = replace(PREVIEW, name="pip")
-        release = release_of(shop.root, recipe, index, upstream.simple_url, shop.env)
+        release = release_of(project.root, recipe, index, upstream.simple_url, project.env)
         (tmp_path / "home").mkdir()
-        installer = make_clean_installer(tmp_path / "home", release.project, index, upstream.simple_url, shop.env)
+        installer = make_clean_installer(tmp_path / "home", release.project, index, upstream.simple_url, project.env)
         version = installer.pip_would_install(Channel.PUBLIC)
-    assert any(path.name.startswith(f"pip-{version}-") for path in shop.upstream.iterdir())
+    assert any(path.name.startswith(f"pip-{version}-") for path in project.upstream.iterdir())
 
 
 REFERENCES = {
@@ -125,20 +125,20 @@ REFERENCES = {
 
 @pytest.mark.parametrize(("value", "parts"), REFERENCES.items(), ids=REFERENCES)
 def test_an_entry_point_is_read_by_its_text(value: str, parts: list[str]) -> None:
-    """Python 3.8 gives an entry point neither module nor attribute."""
+    """In Python 3.8 an entry point has neither module nor attribute."""
     assert split_reference(value) == parts
 
 
 @pytest.mark.full
-def test_a_project_that_excludes_this_python_is_installed_with_another(shop: Shop) -> None:
-    """A new user gets a Python that the project takes, if there is one on this machine."""
+def test_a_project_that_excludes_this_python_is_installed_with_another(project: ReleasedProject) -> None:
+    """Any other allowed Python of this machine."""
     bound = f"!={sys.version_info.major}.{sys.version_info.minor}.*,>=3.9"
     words = ("python", "find", "--no-project", "--no-python-downloads", bound)
     if subprocess.run([uv_program(), *words], capture_output=True, check=False).returncode:
         pytest.skip("uv finds no second Python on this machine")
     recipe = replace(PREVIEW, requires_python=bound)
-    shop.release(recipe, replace(FINAL, requires_python=bound))
-    assert shop.verify(recipe).warnings == ()
+    project.release(recipe, replace(FINAL, requires_python=bound))
+    assert project.verify(recipe).warnings == ()
 
 
 _CHILD = """
@@ -156,17 +156,16 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
-    """An interrupt in the middle of the installs ends them and takes every temporary file away."""
+def test_an_interrupt_ends_the_installs_and_leaves_no_file(project: ReleasedProject, tmp_path: Path) -> None:
     # On --help the script tells that it runs, and does not end.
     mark = tmp_path / "started"
-    tell = f"open({str(mark)!r}, 'a').write(f'{{os.getpid()}} ')"
-    body = f"import os, time\n\ndef main():\n    {tell}\n    time.sleep(600)\n"
+    report = f"open({str(mark)!r}, 'a').write(f'{{os.getpid()}} ')"
+    body = f"import os, time\n\ndef main():\n    {report}\n    time.sleep(600)\n"
     recipe = replace(PREVIEW, cli=body)
-    shop.release(recipe, replace(FINAL, cli=body))
-    with shop.index() as (local, _):
-        words = [sys.executable, "-c", textwrap.dedent(_CHILD), str(shop.root), local.simple_url]
-        child = subprocess.Popen(words, cwd=Path(__file__).parents[2], env=shop.env, stderr=subprocess.PIPE)
+    project.release(recipe, replace(FINAL, cli=body))
+    with project.index() as (local, _):
+        words = [sys.executable, "-c", textwrap.dedent(_CHILD), str(project.root), local.simple_url]
+        child = subprocess.Popen(words, cwd=Path(__file__).parents[2], env=project.env, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
         while len(mark.read_text().split() if mark.exists() else ()) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -183,8 +182,8 @@ def test_ctrl_c_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [pytest.param("pip", marks=pytest.mark.full), "uv"])
-def test_files_of_an_ephemeral_index_are_not_kept(tmp_path: Path, wheelhouse: Path, offline: None, how: str) -> None:
-    """A second index on the same port, with other bytes under the same file name, is believed at once."""
+def test_files_of_an_ephemeral_index_are_not_cached(tmp_path: Path, wheelhouse: Path, offline: None, how: str) -> None:
+    """A second index on the same port serves other bytes by the same file name."""
     port, seen = 0, []
     python = tmp_path / "environment" / "bin" / "python"
     run(uv_program(), "venv", "--quiet", python.parent.parent, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""What one step hands to the next: nothing odd in its place is read or written over."""
+"""The hand-over from one step to the next: unsuitable files are neither read nor overwritten."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.repo import Repo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in the file system")
-def test_a_pipe_in_place_of_the_manifest_is_refused_and_not_waited_for(repo: Repo, run_session: RunSession) -> None:
-    """A manifest that never ends would hang a release; it is looked at before it is opened."""
+def test_a_named_pipe_as_manifest_is_refused(repo: Repo, run_session: RunSession) -> None:
+    """Without opening it: reading would never end."""
     os.mkfifo(repo.root / MANIFEST)
     before = repo.fingerprint()
     outcome = run_session(repo, steps=("check",))
@@ -29,8 +29,8 @@ def test_a_pipe_in_place_of_the_manifest_is_refused_and_not_waited_for(repo: Rep
     assert repo.fingerprint() == before
 
 
-def test_an_endless_file_name_is_refused_by_the_manifest() -> None:
-    """A name that no disk takes is refused as such, and not reported as a bug when the file is looked for."""
+def test_an_overlong_file_name_is_refused_by_the_manifest() -> None:
+    """Before the file is searched for."""
     manifest = Manifest(
         Channel.PREVIEW, "x", Version("1.0.dev1"), "a" * 40, 1, {}, (ManifestFile("a" * 300, 1, "0" * 64),)
     )
@@ -38,8 +38,8 @@ def test_an_endless_file_name_is_refused_by_the_manifest() -> None:
         parse_manifest(manifest.to_json())
 
 
-def test_a_copy_that_fails_leaves_manifest_and_directory_as_they_were(tmp_path: Path) -> None:
-    """The old manifest goes only once the new files lie ready: a full disk costs nothing."""
+def test_a_failed_copy_leaves_manifest_and_dist(tmp_path: Path) -> None:
+    """The old manifest is deleted once the new files are complete."""
     file = tmp_path / "a-1.0.tar.gz"
     file.write_bytes(b"x")
     manifest = Manifest(

@@ -13,7 +13,7 @@ import pytest
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from tests.conftest import MakeRepo, RunSession
-from tests.github.hubs import NAME, WRITER, open_hub
+from tests.github.hubs import NAME, WRITER, open_github
 from tests.support.projects import Sample
 from tests.support.releasing import sample, tagged
 from tests.support.repo import Repo
@@ -35,7 +35,7 @@ One clears what killed runs left.
 
 
 def loaded_by(session: str, repo: Repo, *words: str) -> set[str]:
-    """Run a session as CI does, and return the modules of ours that its process imported."""
+    """Run a session as CI does, and return our own modules that its process imported."""
     command = [sys.executable, "-X", "importtime", "-m", "nox", "--session", session, "--", *words]
     done = subprocess.run(command, cwd=repo.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + re.sub(r"^import time:.*\n", "", done.stderr, flags=re.MULTILINE)
@@ -44,13 +44,13 @@ def loaded_by(session: str, repo: Repo, *words: str) -> set[str]:
 
 @pytest.fixture
 def staging(tmp_path: Path) -> Iterator[Staging]:
-    """An index that is reached over HTTP, as the real one is."""
+    """An index over HTTP, as the real one is."""
     with serve_staging(tmp_path / "staging") as running:
         yield running
 
 
 def checkout(make_repo: MakeRepo, staging: Staging, version: str) -> Repo:
-    """A repository with a noxfile, whose project may publish to the index."""
+    """A repository with a noxfile and a project for the staging index."""
     files = dict(sample(version).files)
     files["noxfile.py"] = "import nox\nfrom release_channels import sessions\n\nsessions.register(nox)\n"
     warn = "rebuild = false", 'rebuild = false\npublic-proof = "warn"'
@@ -59,7 +59,7 @@ def checkout(make_repo: MakeRepo, staging: Staging, version: str) -> Repo:
 
 
 def assert_little(session: str, loaded: set[str]) -> None:
-    """Hold the modules of one process against what it may load."""
+    """Compare the modules of one process with what it may load."""
     assert sorted(name for name in loaded if FORBIDDEN.match(name)) == []
     sources = {name.removeprefix("project.sources") for name in loaded if name.startswith("project.sources")}
     assert sources <= SOURCES
@@ -67,10 +67,10 @@ def assert_little(session: str, loaded: set[str]) -> None:
     assert len(modules) <= LIMITS[session], "\n".join(sorted(modules))
 
 
-def test_publishing_a_preview_loads_little(
+def test_publishing_a_preview_loads_few_modules(
     make_repo: MakeRepo, run_session: RunSession, staging: Staging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The upload itself happens, in a process that loads no builder, no check and no other version source."""
+    """No builder, no check and no other version source, although it uploads."""
     monkeypatch.setenv("UV_PUBLISH_TOKEN", "their-own")
     repo = checkout(make_repo, staging, "1.2.0.dev0")
     words = ("--index", "staging", "--run-number", "7")
@@ -80,14 +80,14 @@ def test_publishing_a_preview_loads_little(
     assert_little("preview-publish", loaded)
 
 
-def test_publishing_and_announcing_a_final_load_little(
+def test_publishing_a_final_and_its_github_release_load_few_modules(
     make_repo: MakeRepo, run_session: RunSession, staging: Staging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both processes of a public release that can have a token do their work with little code."""
+    """In both processes that can have a token."""
     monkeypatch.setenv("UV_PUBLISH_TOKEN", "their-own")
     repo = tagged(checkout(make_repo, staging, "1.2.0"))
-    with open_hub(repo) as hub:
-        monkeypatch.setenv("GITHUB_API_URL", hub.running.api_url)
+    with open_github(repo) as github:
+        monkeypatch.setenv("GITHUB_API_URL", github.running.api_url)
         monkeypatch.setenv("GITHUB_REPOSITORY", NAME)
         monkeypatch.setenv("GH_TOKEN", WRITER)
         words = ("--index", "staging", "--tag", "v1.2.0")
@@ -97,5 +97,5 @@ def test_publishing_and_announcing_a_final_load_little(
         assert staging.uploads == 2
         assert_little("public-publish", loaded)
         loaded = loaded_by("github-release", repo, *words)
-        assert [announced.tag for announced in hub.state.releases.values()] == ["v1.2.0"]
+        assert [announced.tag for announced in github.state.releases.values()] == ["v1.2.0"]
         assert_little("github-release", loaded)

@@ -1,4 +1,4 @@
-"""The local index remembers which commit has which number."""
+"""The local index records which commit has which number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERED = ("--run-number", "1")
 
 @pytest.fixture(scope="module")
 def built(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One build for all tests here, which work on copies."""
+    """One build for all tests here; they work on copies."""
     return build_sample(tmp_path_factory.mktemp("built"), (), offline_environment)
 
 
@@ -39,19 +39,19 @@ def publish(repo: Repo, run_session: RunSession) -> Publish:
     return lambda *words: run_session(repo, *words, steps=("preview-publish",))
 
 
-def _forget_the_files(repo: Repo) -> None:
-    """Leave the local index as an upload does that died before its first byte."""
+def _delete_uploaded_files(repo: Repo) -> None:
+    """Leave the local index as after an upload that died before its first byte."""
     for path in local_index_dir(repo.root).glob("demo_tool-*"):
         path.unlink()
 
 
-def test_a_commit_keeps_its_number_and_no_other_gets_it(repo: Repo, publish: Publish, run_session: RunSession) -> None:
-    """Also where the upload died before its first byte, so that a re-run ends where the first run would have."""
+def test_a_commit_keeps_its_number_alone(repo: Repo, publish: Publish, run_session: RunSession) -> None:
+    """Also where the upload died before its first byte, so that a second run completes the first."""
     assert publish().line == "published: demo-tool 1.2.0.dev1 on the local index"
-    _forget_the_files(repo)
+    _delete_uploaded_files(repo)
     assert publish().line == "published: demo-tool 1.2.0.dev1 on the local index"
     assert publish().result is Result.ALREADY
-    _forget_the_files(repo)
+    _delete_uploaded_files(repo)
     first = repo.git("rev-parse", "HEAD")
     repo.commit("another")
     outcome = run_session(repo, steps=("build", "preview-publish"))
@@ -60,10 +60,10 @@ def test_a_commit_keeps_its_number_and_no_other_gets_it(repo: Repo, publish: Pub
     assert run_session(repo, "--dry-run", steps=("build",)).version == "1.2.0.dev2"
 
 
-def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publish, run_session: RunSession) -> None:
-    """Asked for by hand it is refused all the same, though none of its files is on the index."""
+def test_a_number_of_another_commit_is_refused(repo: Repo, publish: Publish, run_session: RunSession) -> None:
+    """Also with `--run-number`, and although the index has none of its files."""
     assert publish().result is Result.PUBLISHED
-    _forget_the_files(repo)
+    _delete_uploaded_files(repo)
     first = repo.git("rev-parse", "HEAD")
     repo.commit("another")
     assert run_session(repo, *NUMBERED, steps=("build",)).result is Result.DONE
@@ -74,8 +74,8 @@ def test_a_number_that_another_commit_has_is_refused(repo: Repo, publish: Publis
     assert repo.fingerprint() == before
 
 
-def test_a_refused_publish_keeps_no_number(repo: Repo, publish: Publish) -> None:
-    """A number belongs to a commit only when its files have passed the fence."""
+def test_a_refused_publish_records_no_number(repo: Repo, publish: Publish) -> None:
+    """It is recorded after the upload guard."""
     (repo.root / "dist" / "demo_tool-1.2.0.dev1.tar.gz").write_bytes(b"other")
     before = repo.fingerprint()
     assert publish().result is Result.REFUSED
@@ -84,8 +84,8 @@ def test_a_refused_publish_keeps_no_number(repo: Repo, publish: Publish) -> None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 2}'])
-def test_a_kept_manifest_that_cannot_be_read_is_refused(repo: Repo, publish: Publish, content: bytes) -> None:
-    """The file is named and what to do with it; once it is gone the next run goes on."""
+def test_an_unreadable_recorded_manifest_is_refused(repo: Repo, publish: Publish, content: bytes) -> None:
+    """The hint is to delete the file, and after that the next run continues."""
     assert publish().result is Result.PUBLISHED
     (path,) = local_index_dir(repo.root).glob("*.release.json")
     path.write_bytes(content)
@@ -100,8 +100,8 @@ def test_a_kept_manifest_that_cannot_be_read_is_refused(repo: Repo, publish: Pub
     assert publish("--dry-run").version == "1.2.0.dev2"
 
 
-def test_other_projects_are_left_aside(repo: Repo) -> None:
-    """A project whose name begins the same has numbers of its own."""
+def test_records_of_other_projects_are_ignored(repo: Repo) -> None:
+    """Also of one whose name begins the same."""
     manifest = parse_manifest((repo.root / "release.json").read_text())
     file = ManifestFile("x.tar.gz", 1, "0" * 64)
     other = Manifest(manifest.channel, "demo-tool-extra", manifest.version, "b" * 40, 1, {}, (file,))
@@ -111,7 +111,7 @@ def test_other_projects_are_left_aside(repo: Repo) -> None:
     assert published_commits(repo.root, "demo-tool-extra") == {manifest.version: "b" * 40}
 
 
-def test_a_kept_number_is_never_given_away(repo: Repo) -> None:
+def test_a_recorded_number_is_never_reassigned(repo: Repo) -> None:
     """The guard itself, below every decision."""
     manifest = parse_manifest((repo.root / "release.json").read_text())
     record_manifest(repo.root, manifest)

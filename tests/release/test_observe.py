@@ -1,4 +1,4 @@
-"""Every decision of the version model, end to end: real commits and tags, and what a real index shows."""
+"""Every decision of the version model, end to end: real commits and tags, and a real index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from release_channels.model.observed import IndexFile
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from tests.conftest import MakeRepo, RunSession
-from tests.github.hubs import NAME, READER, open_hub
+from tests.github.hubs import NAME, READER, open_github
 from tests.support.distributions import make_sdist, make_wheel
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -37,7 +37,7 @@ STEPS = ("build", "preview-publish")
 
 @dataclass
 class World:
-    """A project with three commits, of which the middle one is asked about, and an index with its releases."""
+    """A project with three commits and an index with its releases; the middle commit is released."""
 
     staging: Staging
     make_repo: MakeRepo
@@ -45,7 +45,7 @@ class World:
     repo: Repo | None = None
 
     def set_up(self, version: str = "1.2.0.dev0", releases: Sequence[str] = (), tag: str = "", **sample: Any) -> None:
-        """Make the project; a release `VERSION@old` carries that commit, and the tag of the final is set on `tag`."""
+        """Create the project; a release `VERSION@old` contains that commit, and the final's tag is set on `tag`."""
         self.repo = self.make_repo(Sample(version=version, files=IGNORED, **sample))
         commits = {"old": self.repo.git("rev-parse", "HEAD")}
         commits |= {name: self.repo.commit(name) for name in ("middle", "new")}
@@ -59,11 +59,11 @@ class World:
         self.repo.git("checkout", "--quiet", commits["middle"])
 
     def plan(self, *words: str) -> Outcome:
-        """Plan a preview of the middle commit, which must touch nothing."""
+        """Plan a preview of the middle commit, which must change nothing."""
         assert self.repo is not None
-        before = self.repo.fingerprint(), self.staging.picture()
+        before = self.repo.fingerprint(), self.staging.snapshot()
         outcome = self.run_session(self.repo, "--dry-run", *words, steps=STEPS)
-        assert (self.repo.fingerprint(), self.staging.picture()) == before
+        assert (self.repo.fingerprint(), self.staging.snapshot()) == before
         assert self.staging.uploads == 0
         return outcome
 
@@ -72,7 +72,7 @@ class World:
 def world(
     tmp_path: Path, make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
-    """A world whose index is the one that dependencies come from, so that the local index is merged with it."""
+    """A state whose local index is merged with the index of the dependencies."""
     with serve_staging(tmp_path / "upstream") as staging:
         monkeypatch.setenv("UV_DEFAULT_INDEX", staging.index.simple_url)
         yield World(staging, make_repo, run_session)
@@ -80,7 +80,7 @@ def world(
 
 @dataclass(frozen=True)
 class Case:
-    """What main and the index hold, and what is decided."""
+    """What main and the index have, and what is decided."""
 
     version: str
     releases: tuple[str, ...]
@@ -122,8 +122,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_version_model_holds(world: World, capsys: pytest.CaptureFixture[str], case: Case) -> None:
-    """Each row of the model is decided from git and the index, and says what to do where something is to do."""
+def test_each_row_of_the_version_model_is_decided(world: World, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+    """From git and the index, with a hint where an action is needed."""
     world.set_up(case.version, case.releases, case.tag, settings=case.settings)
     outcome = world.plan("--run-number", "7")
     assert outcome.result is case.result
@@ -134,8 +134,8 @@ def test_the_version_model_holds(world: World, capsys: pytest.CaptureFixture[str
     assert bool(outcome.warnings) is bool(case.warning)
 
 
-def test_a_tag_on_the_remote_alone_counts(world: World) -> None:
-    """A clone without tags, as workflows make it, asks the remote."""
+def test_a_remote_only_tag_counts(world: World) -> None:
+    """Workflows clone without tags."""
     world.set_up(DEV, ["1.2.0"], "new")
     assert world.repo is not None
     world.repo.git("push", "--quiet", "origin", "v1.2.0")
@@ -144,8 +144,8 @@ def test_a_tag_on_the_remote_alone_counts(world: World) -> None:
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.SKIPPED, "superseded")
 
 
-def test_a_stray_tag_makes_no_version_for_a_real_index(world: World) -> None:
-    """A version that lives in git tags is the remote's for a real index, and the clone's in practice."""
+def test_a_local_only_tag_gives_no_version_for_a_real_index(world: World) -> None:
+    """In practice it does."""
     sample = Sample(backend="setuptools", tail=f"\n[tool.setuptools_scm]\n{world.staging.tail()}")
     text = sample.pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]')
     world.repo = world.make_repo(Sample(files={**IGNORED, "pyproject.toml": text}))
@@ -159,22 +159,21 @@ def test_a_stray_tag_makes_no_version_for_a_real_index(world: World) -> None:
     assert world.plan("--run-number", "7").version == "7.0.1.dev7"
 
 
-def test_the_next_number_is_above_everything_known(world: World) -> None:
-    """Local practice counts on from the real index's previews."""
+def test_local_practice_counts_above_the_real_previews(world: World) -> None:
     world.set_up(DEV, ["1.1.0.dev41", "1.2.0.dev9@old"])
     assert world.plan().version == "1.2.0.dev42"
 
 
-def test_offline_leaves_the_upstream_index_out(world: World) -> None:
-    """With --offline only the local files count, and nobody is asked."""
+def test_offline_ignores_the_upstream_index(world: World) -> None:
+    """No request is sent."""
     world.set_up(DEV, ["1.2.0"])
     outcome = world.plan("--offline")
     assert (outcome.result, outcome.version, outcome.warnings) == (Result.PLANNED, "1.2.0.dev1", ())
     assert world.staging.received == []
 
 
-def test_an_upstream_that_is_down_only_warns(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The local index must answer; the one behind it is missed and no more."""
+def test_a_failing_upstream_is_only_a_warning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local index has to answer."""
     world.set_up(DEV, ["1.2.0"])
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple/")
     outcome = world.plan()
@@ -198,7 +197,7 @@ def _page(change: Callable[[list[dict[str, Any]]], object]) -> Fault:
 
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
 def test_yanked_files_count_as_taken(world: World, merged: bool) -> None:
-    """A yanked final is a released final: nobody can upload it again."""
+    """A yanked final is a released final."""
     world.set_up(DEV, ["1.2.0"], tail=world.staging.tail())
     world.staging.fault = _page(lambda files: [file.update(yanked="broken") for file in files])
     outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
@@ -206,8 +205,7 @@ def test_yanked_files_count_as_taken(world: World, merged: bool) -> None:
 
 
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
-def test_names_without_a_version_are_left_aside(world: World, merged: bool) -> None:
-    """File names that hold no version stop nothing."""
+def test_file_names_without_a_version_are_ignored(world: World, merged: bool) -> None:
     world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
     names = ("demo-tool-nine.tar.gz", "demo-tool-nine.zip", "demo_tool-9.0.whl", "notes.txt")
     entries = [{"filename": name, "url": name, "hashes": {}} for name in names]
@@ -225,15 +223,15 @@ PORTALS = {
 
 @pytest.mark.parametrize("merged", [True, False], ids=["behind the local index", "published to"])
 @pytest.mark.parametrize("portal", PORTALS.values(), ids=PORTALS)
-def test_a_login_portal_is_no_empty_project(world: World, portal: str, merged: bool) -> None:
-    """A page that answers 200 and is not an index's says nothing of releases: nothing is decided on it."""
+def test_a_captive_portal_is_not_an_empty_project(world: World, portal: str, merged: bool) -> None:
+    """Its page is a 200, but not a Simple API page: nothing is decided."""
     world.set_up(DEV, ["1.2.0"], tail=world.staging.tail())
     world.staging.fault = lambda environ, app: Response(portal, mimetype="text/html")
     outcome = world.plan(*(("--run-number", "7") if merged else AT_STAGING))
-    told = outcome.warnings[0] if merged else outcome.message
+    message = outcome.warnings[0] if merged else outcome.message
     assert outcome.result is (Result.PLANNED if merged else Result.REFUSED)
-    assert "did not answer" in told
-    assert "not a Simple API page (captive portal?)" in told
+    assert "did not answer" in message
+    assert "not a Simple API page (captive portal?)" in message
 
 
 _PAGES = {
@@ -243,8 +241,8 @@ _PAGES = {
 
 
 @pytest.mark.parametrize(("page", "result"), _PAGES.values(), ids=_PAGES)
-def test_a_plain_page_of_an_index_is_believed(world: World, page: str, result: Result) -> None:
-    """An index without JSON is read as well: one page is empty, the other contains the final that closes the line."""
+def test_a_plain_html_page_is_read(world: World, page: str, result: Result) -> None:
+    """One page is empty, the other contains the final that closes the line."""
     world.set_up(DEV, tail=world.staging.tail())
     world.staging.fault = lambda environ, app: Response(f"<!DOCTYPE html>{page}", mimetype="text/html")
     outcome = world.plan(*AT_STAGING)
@@ -255,29 +253,27 @@ OLD = ("demo-tool-1.2.0.zip", "demo_tool-1.2.0-py2.7.egg", "demo-tool-1.2.0.win3
 
 
 @pytest.mark.parametrize("name", [OLD[0], OLD[1], *(pytest.param(name, marks=pytest.mark.full) for name in OLD[2:])])
-def test_old_kinds_of_files_take_their_version(world: World, name: str) -> None:
-    """A version that was out as an egg or a `.zip` alone is out."""
+def test_eggs_and_zip_files_take_their_version(world: World, name: str) -> None:
     world.set_up(DEV, ["1.1.0"], tail=world.staging.tail())
     world.staging.fault = _page(lambda files: files.append({"filename": name, "url": name, "hashes": {}}))
     outcome = world.plan(*AT_STAGING)
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "behind the index")
 
 
-def test_a_project_that_the_index_does_not_know_is_empty(world: World) -> None:
-    """The first preview of all is above everything."""
+def test_an_unknown_project_has_no_releases(world: World) -> None:
     world.set_up(DEV, tail=world.staging.tail())
     assert world.plan(*AT_STAGING).result is Result.PLANNED
 
 
-def test_the_commit_of_a_preview_is_read_from_its_metadata(world: World) -> None:
-    """On a real index, too, a lower number of a later commit is a restarted counter."""
+def test_a_previews_commit_is_read_from_its_metadata(world: World) -> None:
+    """A lower number of a later commit is a restarted counter on a real index, too."""
     world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
     outcome = world.plan(*AT_STAGING)
     assert (outcome.result, outcome.message.partition(":")[0]) == (Result.REFUSED, "counter restarted")
 
 
 def test_a_shallow_clone_cannot_hide_a_restarted_counter(world: World, tmp_path: Path) -> None:
-    """At depth 1 the newest preview's commit is out of sight: nothing goes to a real index."""
+    """Without the newest preview's commit nothing goes to a real index."""
     world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
     assert world.repo is not None
     shallow = Repo(tmp_path / "shallow", world.repo.remote)
@@ -291,8 +287,8 @@ def test_a_shallow_clone_cannot_hide_a_restarted_counter(world: World, tmp_path:
 
 
 @pytest.mark.parametrize("status", [404, pytest.param(500, marks=pytest.mark.full)])
-def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, status: int) -> None:
-    """Without its metadata a preview's commit is unknown, which is said and stops nothing."""
+def test_unavailable_metadata_leaves_the_commit_unknown(world: World, status: int) -> None:
+    """A warning."""
     world.set_up(DEV, ["1.2.0.dev9@old"], tail=world.staging.tail())
     world.staging.fault = lambda environ, app: (
         Response(status=status) if environ["PATH_INFO"].endswith(".metadata") else None
@@ -302,8 +298,8 @@ def test_metadata_that_cannot_be_had_leaves_the_commit_unknown(world: World, sta
 
 
 @pytest.mark.parametrize("channel", list(Channel))
-def test_a_dry_run_finds_a_copy_that_is_not_there(world: World, channel: Channel) -> None:
-    """What would stop the build or the check is not called planned."""
+def test_a_dry_run_refuses_a_missing_version_file(world: World, channel: Channel) -> None:
+    """What would stop build or check is not reported as planned."""
     tail = '\n[[tool.release-channels.version-files]]\npath = "CITATION.cff"\npattern = "version: {version}"\n'
     world.set_up("1.2.0" if channel is Channel.PUBLIC else DEV, tail=tail, tag="middle")
     assert world.repo is not None
@@ -329,8 +325,8 @@ TARGETS = {
 
 
 @pytest.mark.parametrize(("name", "message", "hint"), TARGETS.values(), ids=TARGETS)
-def test_an_index_that_cannot_be_meant_is_refused(world: World, name: str, message: str, hint: str) -> None:
-    """A name that leads nowhere ends the run with what would be known."""
+def test_an_unknown_index_name_is_refused(world: World, name: str, message: str, hint: str) -> None:
+    """The hint lists the known ones."""
     tail = world.staging.tail() + '\n[[tool.uv.index]]\nname = "readonly"\nurl = "http://127.0.0.1:9/simple/"\n'
     world.set_up(DEV, tail=tail)
     outcome = world.plan("--index", name, "--run-number", "7")
@@ -338,8 +334,8 @@ def test_an_index_that_cannot_be_meant_is_refused(world: World, name: str, messa
 
 
 @pytest.mark.parametrize("name", ["pypi", "testpypi"])
-def test_the_well_known_indexes_come_from_the_libraries(name: str) -> None:
-    """Their addresses are those of the libraries that own them, over TLS, and different ones."""
+def test_well_known_index_urls_come_from_the_libraries(name: str) -> None:
+    """Over TLS, and different ones."""
     here = remote_index(name, (), in_actions=False)
     there = remote_index("testpypi" if name == "pypi" else "pypi", (), in_actions=True)
     assert (here.credentials, there.credentials) == (Credentials.USER, Credentials.TRUSTED_PUBLISHING)
@@ -351,23 +347,23 @@ def test_the_well_known_indexes_come_from_the_libraries(name: str) -> None:
 
 
 def test_files_are_fetched_with_and_without_a_digest(tmp_path: Path, offline: None) -> None:
-    """A digest that is told must be right; metadata comes from beside the file; what is not there is None."""
+    """A listed digest must match; metadata is next to the file; a missing file is None."""
     with serve_staging(tmp_path / "index") as staging:
         wheel, sdist = make_wheel(staging.root), make_sdist(staging.root)
         index = Index("x", staging.index.simple_url, "", Credentials.NONE)
         (files,) = read_index(index, "demo-tool").releases.values()
         by_name = {file.name: file for file in files}
-        told = by_name[wheel.name]
-        for sha256 in (told.sha256, None):
-            copy = fetch_file(index, IndexFile(wheel.name, told.url, sha256), tmp_path)
+        listed = by_name[wheel.name]
+        for sha256 in (listed.sha256, None):
+            copy = fetch_file(index, IndexFile(wheel.name, listed.url, sha256), tmp_path)
             assert copy is not None
             assert copy.read_bytes() == wheel.read_bytes()
-        assert fetch_file(index, IndexFile(wheel.name, told.url, "0" * 64), tmp_path) is None
+        assert fetch_file(index, IndexFile(wheel.name, listed.url, "0" * 64), tmp_path) is None
         gone = IndexFile("x-1.0-py3-none-any.whl", f"{staging.index.url}/files/x.whl", None)
         assert fetch_file(index, gone, tmp_path) is None
-        assert (fetch_metadata(index, told) or b"").startswith(b"Metadata-Version")
-        signed = IndexFile(wheel.name, f"{told.url}?sig=1", None)
-        assert fetch_metadata(index, signed) == fetch_metadata(index, told), "the query stays behind the file's name"
+        assert (fetch_metadata(index, listed) or b"").startswith(b"Metadata-Version")
+        signed = IndexFile(wheel.name, f"{listed.url}?sig=1", None)
+        assert fetch_metadata(index, signed) == fetch_metadata(index, listed), "the query stays behind the file's name"
         assert fetch_metadata(index, by_name[sdist.name]) is None
 
 
@@ -375,8 +371,8 @@ TRAVERSING = ("demo_tool-1.0-1/../../../out-py3-none-any.whl", "../demo_tool-1.0
 
 
 @pytest.mark.parametrize("name", TRAVERSING)
-def test_an_index_does_not_decide_where_a_file_is_written(name: str, tmp_path: Path, offline: None) -> None:
-    """A listed name that leads out of a directory is not a file name: it is not seen, and not downloaded."""
+def test_a_listed_name_cannot_leave_the_directory(name: str, tmp_path: Path, offline: None) -> None:
+    """Such a file is neither listed nor downloaded."""
     with serve_staging(tmp_path / "index") as staging:
         wheel = make_wheel(staging.root)
         index = Index("x", staging.index.simple_url, "", Credentials.NONE)
@@ -388,14 +384,14 @@ def test_an_index_does_not_decide_where_a_file_is_written(name: str, tmp_path: P
         assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_password_in_the_upstreams_address_is_not_told(
+def test_a_password_in_the_upstreams_url_is_not_shown(
     tmp_path: Path,
     repo: Repo,
     run_session: RunSession,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Why the upstream index did not answer is said without the password in its address."""
+    """In the reason why it did not answer."""
     with serve(tmp_path, wrap=lambda _app: Response("no", status=401)) as upstream:
         monkeypatch.setenv("UV_DEFAULT_INDEX", upstream.simple_url.replace("://", "://somebody:marked-password@"))
         outcome = run_session(repo, "--dry-run")
@@ -403,8 +399,8 @@ def test_a_password_in_the_upstreams_address_is_not_told(
     assert "marked-password" not in outcome.to_json() + outcome.to_markdown() + "".join(capfd.readouterr())
 
 
-def test_a_tag_is_nothing_for_a_preview(repo: Repo, run_session: RunSession) -> None:
-    """An option that would do nothing is refused, and nothing moves."""
+def test_a_preview_refuses_a_tag_option(repo: Repo, run_session: RunSession) -> None:
+    """Nothing moves."""
     before = repo.fingerprint()
     outcome = run_session(repo, "--tag", "v9", channel=Channel.PREVIEW)
     assert (outcome.result, outcome.message) == (
@@ -418,14 +414,14 @@ UNWRITABLE = {"output": "GITHUB_OUTPUT", "summary": "GITHUB_STEP_SUMMARY"}
 
 
 @pytest.mark.parametrize("variable", UNWRITABLE.values(), ids=UNWRITABLE)
-def test_the_outcome_is_told_also_where_it_cannot_be_written(
+def test_an_unwritable_runner_file_is_a_warning(
     variable: str,
     repo: Repo,
     run_session: RunSession,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A file of the runner that cannot be written is a warning; the last line is the outcome all the same."""
+    """The last line is still the outcome."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv(variable, str(repo.root / "nowhere" / "file"))
     outcome = run_session(repo, "--dry-run")
@@ -435,16 +431,16 @@ def test_the_outcome_is_told_also_where_it_cannot_be_written(
     assert "the outcome could not be written to a file" in err
 
 
-def test_a_remote_that_answers_and_has_no_main_is_not_asked_through_the_api(repo: Repo) -> None:
-    """GitHub's API stands in for git that cannot read; where git can, its word is the last."""
+def test_a_remote_without_main_is_not_read_through_the_api(repo: Repo) -> None:
+    """The API replaces git only where git cannot read."""
     git, config = Git(repo.root), Config(main_branch="gone")
     # The remote's own branch has the same setting, so that the commit did not choose it.
     repo.commit("another main", {"pyproject.toml": Sample(settings='main-branch = "gone"\n').pyproject()})
     repo.git("push", "--quiet", "origin", "main")
-    with open_hub(repo) as hub:
-        env = {**os.environ, "GITHUB_API_URL": hub.running.api_url, "GITHUB_REPOSITORY": NAME, "GH_TOKEN": READER}
+    with open_github(repo) as github:
+        env = {**os.environ, "GITHUB_API_URL": github.running.api_url, "GITHUB_REPOSITORY": NAME, "GH_TOKEN": READER}
         with pytest.raises(RefusedError) as stop:
             relation_to_main(git, git.commit("HEAD"), config, env)
-        assert hub.running.requests == ()
+        assert github.running.requests == ()
     assert str(stop.value) == "origin/gone cannot be read"
     assert "tool.release-channels.main-branch" in stop.value.hint

@@ -25,7 +25,7 @@ NASTY = "x\n::error title=a::pwned\n  ::warning::b\r\n##[error]c\x1b[31m"
 
 @pytest.fixture(scope="module")
 def built(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One build for all tests here, which work on copies."""
+    """One build for all tests here; they work on copies."""
     return build_sample(tmp_path_factory.mktemp("built"), (), offline_environment)
 
 
@@ -46,7 +46,7 @@ def runner(tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def _commands(text: str) -> list[str]:
-    """Find what the runner would take for a command."""
+    """Return the lines that the runner would execute as commands."""
     lines = text.replace("\r", "\n").split("\n")
     return [line for line in lines if line.strip().startswith("::") or "##[" in line]
 
@@ -56,16 +56,16 @@ def _outputs(runner: Path) -> dict[str, str]:
     return {line.partition("<<")[0]: lines[at + 1] for at, line in enumerate(lines) if "<<" in line}
 
 
-def test_a_published_preview_is_told_everywhere(
+def test_a_published_preview_is_reported_everywhere(
     repo: Repo, run_session: RunSession, runner: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Screen, file, summary and outputs all tell the same outcome."""
+    """With the same outcome on screen, in file, summary and outputs."""
     outcome = run_session(repo, steps=("preview-publish",))
-    told = json.loads((repo.root / ".release-channels" / "outcome.json").read_text())
+    content = json.loads((repo.root / ".release-channels" / "outcome.json").read_text())
     out = capsys.readouterr().out
     assert out.splitlines()[-1] == outcome.line == "published: demo-tool 1.2.0.dev1 on the local index"
     assert _commands(out) == []
-    assert (told["outcome"], told["version"], told["index"], told["publish"]) == (
+    assert (content["outcome"], content["version"], content["index"], content["publish"]) == (
         "published", "1.2.0.dev1", "local", True,
     )  # fmt: skip
     assert _outputs(runner) == {
@@ -75,12 +75,14 @@ def test_a_published_preview_is_told_everywhere(
     for file in outcome.files:
         assert f"{file.sha256}  dist/{file.name}" in out
         assert file.sha256 in summary
-        assert {"name": file.name, "size": file.size, "sha256": file.sha256} in told["files"]
+        assert {"name": file.name, "size": file.size, "sha256": file.sha256} in content["files"]
 
 
 @pytest.mark.parametrize(("is_tool", "command"), [(True, "uv tool install"), (False, "uv pip install")])
-def test_the_install_command_fits_the_project(capsys: pytest.CaptureFixture[str], is_tool: bool, command: str) -> None:
-    """A library has no script, and `uv tool install` would refuse it."""
+def test_the_install_command_matches_the_project(
+    capsys: pytest.CaptureFixture[str], is_tool: bool, command: str
+) -> None:
+    """`uv tool install` would refuse a library."""
     outcome = Outcome(Result.PUBLISHED, "demo", project="demo", index="pypi", is_tool=is_tool)
     report_outcome(outcome, ActionsEnvironment(runs=False))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
@@ -90,10 +92,10 @@ def test_the_install_command_fits_the_project(capsys: pytest.CaptureFixture[str]
     ]
 
 
-def test_a_refusal_is_told_everywhere(
+def test_a_refusal_is_reported_everywhere(
     repo: Repo, run_session: RunSession, runner: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A refusal is an annotation too, with the hint, and its line is the last."""
+    """Also as an annotation with the hint; its line is the last."""
     (repo.root / "release.json").unlink()
     outcome = run_session(repo, steps=("preview-publish",))
     captured = capsys.readouterr()
@@ -105,32 +107,31 @@ def test_a_refusal_is_told_everywhere(
     assert "### demo-tool: refused" in (runner / "STEP_SUMMARY").read_text()
 
 
-def test_a_dry_run_leaves_no_file(repo: Repo, run_session: RunSession, offline: None) -> None:
-    """Not even an outcome.json, and the plan is the last line."""
+def test_a_dry_run_writes_no_file(repo: Repo, run_session: RunSession, offline: None) -> None:
+    """Not even outcome.json; the plan is the last line."""
     before = {path: path.stat().st_mtime_ns for path in repo.root.rglob("*") if ".git" not in path.parts}
     assert run_session(repo, "--dry-run", steps=("preview-publish",)).result is Result.PLANNED
     assert {path: path.stat().st_mtime_ns for path in repo.root.rglob("*") if ".git" not in path.parts} == before
 
 
-def test_an_old_outcome_never_stands_for_a_new_one(repo: Repo, run_session: RunSession) -> None:
-    """A run that is refused before it knows a commit replaces the outcome before it."""
+def test_a_refused_run_replaces_the_last_outcome(repo: Repo, run_session: RunSession) -> None:
+    """Also when it is refused before it has a commit."""
     assert run_session(repo, steps=("preview-publish",)).result is Result.PUBLISHED
     assert run_session(repo, "--index", "nowhere", steps=("preview-publish",)).result is Result.REFUSED
     assert json.loads((repo.root / ".release-channels" / "outcome.json").read_text())["outcome"] == "refused"
 
 
-def test_outside_of_a_project_no_file_is_made(tmp_path: Path, run_session: RunSession) -> None:
-    """A run in the wrong directory leaves nothing there."""
+def test_no_file_is_written_outside_a_project(tmp_path: Path, run_session: RunSession) -> None:
     place = tmp_path / "elsewhere"
     place.mkdir()
     assert run_session(Repo(place, place), steps=("build",)).result is Result.REFUSED
     assert list(place.iterdir()) == []
 
 
-def test_names_of_files_give_no_command(
+def test_a_file_name_is_never_a_runner_command(
     repo: Repo, run_session: RunSession, runner: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An uncommitted file may be called anything."""
+    """An uncommitted file can have any name."""
     (repo.root / "a\n::error title=x::pwned").touch()
     (repo.root / "b\n  ::stop-commands::x").touch()
     run_session(repo, "--dry-run", steps=("preview-publish",))
@@ -140,10 +141,10 @@ def test_names_of_files_give_no_command(
 
 
 @pytest.mark.parametrize("field", ["message", "hint", "project", "version", "commit", "index", "warnings"])
-def test_no_field_gives_a_command(
+def test_no_outcome_field_is_a_runner_command(
     tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str], field: str
 ) -> None:
-    """Whatever text gets into an outcome, the runner sees our own annotations alone, and one last line."""
+    """The runner gets only our own annotations, and one last line."""
     values = {"message": "m", field: (NASTY,) if field == "warnings" else NASTY}
     outcome = Outcome(Result.FAILED, **values)  # type: ignore[arg-type]
     summary = tmp_path / "summary.md"
@@ -169,12 +170,12 @@ NEXT = {
 
 
 @pytest.mark.parametrize(("hint", "command"), NEXT.values(), ids=NEXT)
-def test_what_takes_something_away_is_never_the_next_step(hint: str, command: str) -> None:
-    """The first command of a hint that can be typed as it is, and that deletes nothing."""
+def test_a_deleting_command_is_never_the_next_step(hint: str, command: str) -> None:
+    """It is the hint's first command that can be typed unchanged."""
     assert first_command(hint) == command
 
 
-FACES = {
+COMMANDS = {
     "the console script": ("release-channels", {}, "release-channels tag"),
     "invoke": ("invoke", {}, "invoke tag"),
     "its short name": ("inv", {}, "invoke tag"),
@@ -185,11 +186,11 @@ FACES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("program", "env", "shown"), FACES.values(), ids=FACES)
+@pytest.mark.parametrize(("program", "env", "shown"), COMMANDS.values(), ids=COMMANDS)
 def test_a_command_is_shown_as_the_user_types_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, env: dict[str, str], shown: str
 ) -> None:
-    """In messages between backticks, and as the next step; the name of the project alone stays."""
+    """In messages between backquotes, and as the next step; the project's name alone stays."""
     monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -199,12 +200,12 @@ def test_a_command_is_shown_as_the_user_types_it(
     assert capsys.readouterr().err == f"`{shown}` of release-channels\nnext: {shown}\n"
 
 
-def test_what_libraries_log_is_not_on_the_screen_and_what_nox_says_is(caplog: pytest.LogCaptureFixture) -> None:
-    """nox lets everything through; of that a user sees nox's own lines, and the rest with --verbose."""
+def test_only_noxs_own_log_lines_are_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """Those of libraries only with --verbose."""
     caplog.set_level(logging.DEBUG)
     # A test that ran nox in this process may have given its logger a level.
     caplog.set_level(logging.NOTSET, logger="nox")
-    for verbose, told in ((False, ["from nox"]), (True, ["from markdown_it.rules_block", "from nox"])):
+    for verbose, messages in ((False, ["from nox"]), (True, ["from markdown_it.rules_block", "from nox"])):
         console.set_verbose(verbose)
         try:
             with console.libraries_quiet():
@@ -212,16 +213,14 @@ def test_what_libraries_log_is_not_on_the_screen_and_what_nox_says_is(caplog: py
                     logging.getLogger(name).debug("from %s", name)
         finally:
             console.set_verbose(False)
-        assert caplog.messages == told
+        assert caplog.messages == messages
         caplog.clear()
     logging.getLogger("adopter").debug("from another session")
     assert caplog.messages == ["from another session"]
 
 
-def test_no_password_gets_to_where_others_read(
-    tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Screen, annotation, summary, outputs and the file are public or kept: none has a login of an index."""
+def test_no_index_login_is_in_any_output(tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Screen, annotation, summary, outputs and file are public or stored."""
     (tmp_path / ".release-channels").mkdir()
     text = "`uv pip install --index http://ci:s3cretpw@127.0.0.1/ --extra-index https://t0ken@127.0.0.1/` exited 1"
     outcome = Outcome(Result.FAILED, text, hint=text, warnings=(text,))
@@ -237,9 +236,9 @@ def test_no_password_gets_to_where_others_read(
     captured = capsys.readouterr()
     kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(kept) >= 3  # outputs, summary and outcome.json
-    told = "".join([captured.out, captured.err, *kept])
-    assert "https://***@127.0.0.1/" in told
-    assert not [word for word in ("s3cretpw", "t0ken") if word in told]
+    output = "".join([captured.out, captured.err, *kept])
+    assert "https://***@127.0.0.1/" in output
+    assert not [word for word in ("s3cretpw", "t0ken") if word in output]
 
 
 UNPRINTABLE = {
@@ -249,16 +248,16 @@ UNPRINTABLE = {
 
 
 @pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
-def test_foreign_text_steers_nothing_and_is_always_carried(
+def test_foreign_text_is_escaped_in_every_output(
     tmp_path: Path, offline: None, capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    """An event, an index or a file name may hold anything: it comes out of every way out as harmless text."""
+    """It can come from an event, an index or a file name."""
     outcome = Outcome(Result.FAILED, text, hint=text, project=text, warnings=(text,), version=text)
     actions = ActionsEnvironment(runs=True, output=tmp_path / "out", summary=tmp_path / "summary.md")
     (tmp_path / ".release-channels").mkdir()
     report_outcome(outcome, actions, tmp_path)
-    for tell_it in (console.say, console.warn, console.result, console.output):
-        tell_it(text)
+    for print_text in (console.say, console.warn, console.result, console.output):
+        print_text(text)
     console.error(RefusedError(text, hint=text))
     captured = capsys.readouterr()
     kept = "".join(path.read_bytes().decode() for path in tmp_path.rglob("*") if path.is_file())
@@ -267,10 +266,10 @@ def test_foreign_text_steers_nothing_and_is_always_carried(
     assert len(list(tmp_path.rglob("*.*"))) >= 2
 
 
-def test_the_story_gives_no_command(offline: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither stream lets foreign text through as a command: the runner reads both."""
-    for tell_it in (console.say, console.warn, console.result, console.output):
-        tell_it(NASTY)
+def test_progress_output_gives_no_runner_command(offline: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """On neither stream: the runner reads both."""
+    for print_text in (console.say, console.warn, console.result, console.output):
+        print_text(NASTY)
     captured = capsys.readouterr()
     assert "pwned" in captured.out
     assert "pwned" in captured.err
@@ -286,7 +285,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("text", FOREIGN)
 def test_the_summary_shows_foreign_text_as_text(text: str) -> None:
-    """Rendered, every field reads as it was, and nothing of it became a tag."""
+    """No part of a field is rendered as a tag."""
     plain = " ".join(text.split())
     outcome = Outcome(
         Result.FAILED, text, hint=text, channel=text, project=text, version=text, commit=text, index=text,

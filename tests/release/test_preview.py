@@ -8,7 +8,7 @@ from tests.support.repo import Repo
 
 
 def test_a_preview_is_built_uploaded_and_installed(repo: Repo, run_session: RunSession) -> None:
-    """A clean checkout becomes a preview on the local index, and a second run finds it there."""
+    """From a clean checkout to the local index; a second run finds it there."""
     first = run_session(repo)
     assert (first.result, first.version) == (Result.PUBLISHED, "1.2.0.dev1")
     before = repo.fingerprint()

@@ -1,4 +1,4 @@
-"""The release sessions in the jobs of the release workflows: what is proven decides, and only what was gated ships."""
+"""Release sessions in the jobs of the workflows: only what is verified and was gated is released."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from release_channels.model.version import Channel
 from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
 from tests.commands.doing import some_of
-from tests.github.hubs import NAME, READER, Hub, open_hub
+from tests.github.hubs import NAME, READER, GitHubDouble, open_github
 from tests.indexserver.servers import make_tls
 from tests.support.backends import own_backend
 from tests.support.proofs import PREVIEW, Chain, add_chain, event_of
@@ -41,7 +41,7 @@ PATIENCE = Timeouts(tries=(), visible=1.0, first_pause=0.05)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, offline_environment: Mapping[str, str]) -> Repo:
-    """A repository with a dev line, its preview of run 41 in dist/, then the final, tagged, then a later commit."""
+    """A repository with a dev line, its preview of run 41 in dist/, then the tagged final, then a later commit."""
     sample = own_backend(settings=f'repository = "{NAME}"\nrebuild = false\n')
     with environment(offline_environment):
         repo = Repo.create(tmp_path_factory.mktemp("proven"), {**sample.tree(), **IGNORED})
@@ -65,35 +65,35 @@ def run(repo: Repo, step: str, *words: str, **more: object) -> Outcome:
 
 @dataclass(frozen=True)
 class World:
-    """A checkout, GitHub over its remote, and the index that stands for the real one."""
+    """A checkout, GitHub over its remote, and a staging index in place of the real one."""
 
     repo: Repo
-    hub: Hub
+    github: GitHubDouble
     staging: Staging
     place: Path
 
     @property
     def dev(self) -> str:
-        """The commit of the preview."""
+        """The preview's commit."""
         return self.repo.git("rev-parse", "dev")
 
     def gated(self) -> tuple[ManifestFile, ...]:
-        """The files that lie in dist/."""
+        """The files in dist/."""
         return tuple(ManifestFile(**file) for file in read_manifest(self.repo)["files"])
 
     def fingerprint(self) -> object:
-        """Everything that a refusal must leave as it is."""
-        return self.hub.fingerprint(), self.staging.picture(), self.repo.fingerprint()
+        """The state that a refusal must not change."""
+        return self.github.fingerprint(), self.staging.snapshot(), self.repo.fingerprint()
 
     def follow(self, monkeypatch: pytest.MonkeyPatch, run_id: int) -> None:
-        """Let this be a job that a run started."""
-        for name, value in event_of(self.hub.state, run_id, self.place / "event.json").items():
+        """Make this a job that a run started."""
+        for name, value in event_of(self.github.state, run_id, self.place / "event.json").items():
             monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tls, Path]:
-    """A certificate for localhost, and its CA."""
+    """A certificate for localhost and its CA."""
     return make_tls(tmp_path_factory.mktemp("tls"))
 
 
@@ -101,19 +101,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tls, Path]:
 def world(
     certificate: tuple[Tls, Path], built: Repo, tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
-    """A job with every right that the publishing job has."""
+    """A job with every permission of the publishing job."""
     with ExitStack() as stack:
         tls, bundle = certificate
         issuer = Issuer(CLAIMS)
         trusted = TrustedPublishing((PUBLISHER,), issuer)
         staging = stack.enter_context(serve_staging(tmp_path / "index", trusted=trusted, tls=tls))
         repo = copy_repo(built, tmp_path)
-        hub = stack.enter_context(open_hub(repo))
+        github = stack.enter_context(open_github(repo))
         addresses = {"simple": staging.index.simple_url, "upload": staging.index.upload_url}
         (tmp_path / "rehearsal.json").write_text(json.dumps(addresses))
         env = {
             "RELEASE_CHANNELS_REHEARSAL": str(tmp_path / "rehearsal.json"),
-            "GITHUB_API_URL": hub.running.api_url,
+            "GITHUB_API_URL": github.running.api_url,
             "GH_TOKEN": READER,
             "GITHUB_OUTPUT": str(tmp_path / "output"),
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{staging.index.url}/github/oidc/token?x=1",
@@ -123,20 +123,20 @@ def world(
         }
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        yield World(repo, hub, staging, tmp_path)
+        yield World(repo, github, staging, tmp_path)
 
 
-def passed(world: World, **changes: object) -> Chain:
-    """Let tests and gate have passed for the preview's commit, with the files that lie in dist/."""
+def pass_gate(world: World, **changes: object) -> Chain:
+    """Add passed runs of tests and gate for the preview's commit and the files in dist/."""
     facts = {"files": world.gated(), "tip": world.repo.git("rev-parse", "HEAD"), **changes}
-    return add_chain(world.hub.state, world.dev, **facts)  # type: ignore[arg-type]
+    return add_chain(world.github.state, world.dev, **facts)  # type: ignore[arg-type]
 
 
-def test_the_preview_workflow_builds_and_publishes_what_is_proven(
+def test_the_preview_workflow_publishes_the_verified_commit(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With nothing but `--index pypi` on the line: commit, run number and bytes are the proven ones, in both jobs."""
-    world.follow(monkeypatch, passed(world).gate)
+    """With only `--index pypi`: both jobs use the verified commit, run number and bytes."""
+    world.follow(monkeypatch, pass_gate(world).gate)
     shutil.rmtree(world.repo.root / "dist")
     built = run(world.repo, "build", "--index", "pypi")
     assert (built.result, built.commit, built.version) == (Result.DONE, world.dev, "1.2.0.dev41")
@@ -151,16 +151,18 @@ def test_the_preview_workflow_builds_and_publishes_what_is_proven(
     assert outcome.line == "published: demo-tool 1.2.0.dev41 on the index pypi (rehearsal)"
     assert world.staging.names == ["demo_tool-1.2.0.dev41-py3-none-any.whl", "demo_tool-1.2.0.dev41.tar.gz"]
     assert not (world.repo.root / "noxfile.py").exists()
-    told = (world.place / "output").read_text()
-    assert f"\n{world.dev}\n" in told
-    assert "run-number<<" in told
+    output = (world.place / "output").read_text()
+    assert f"\n{world.dev}\n" in output
+    assert "run-number<<" in output
 
 
 @pytest.mark.parametrize("step", ["build", "preview-publish"])
-def test_other_bytes_than_the_gates_are_refused(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Neither handed on nor uploaded: both digests are in the message."""
+def test_bytes_that_differ_from_the_gated_ones_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """In either job; the message contains both digests."""
     files = world.gated()
-    world.follow(monkeypatch, passed(world, files=(replace(files[0], sha256="e" * 64), *files[1:])).gate)
+    world.follow(monkeypatch, pass_gate(world, files=(replace(files[0], sha256="e" * 64), *files[1:])).gate)
     before = world.fingerprint()
     outcome = run(world.repo, step, "--index", "pypi")
     assert outcome.result is Result.REFUSED
@@ -170,9 +172,8 @@ def test_other_bytes_than_the_gates_are_refused(world: World, monkeypatch: pytes
     assert world.fingerprint() == before
 
 
-def test_another_version_than_the_gates_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate tested another number, so it tested other bytes."""
-    world.follow(monkeypatch, passed(world, version="1.2.0.dev40").gate)
+def test_a_version_that_differs_from_the_gated_one_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.follow(monkeypatch, pass_gate(world, version="1.2.0.dev40").gate)
     before = world.fingerprint()
     outcome = run(world.repo, "build", "--index", "pypi")
     assert outcome.line == "refused: the gate tested 1.2.0.dev40, and this is 1.2.0.dev41 (rehearsal)"
@@ -186,11 +187,11 @@ def test_another_version_than_the_gates_is_refused(world: World, monkeypatch: py
         (("--commit", "main"), "--commit main was given, and "),
     ],
 )
-def test_nothing_by_hand_goes_past_what_is_proven(
+def test_options_cannot_replace_the_verified_values(
     world: World, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], reason: str
 ) -> None:
-    """In the preview workflow an option cannot name another commit or number."""
-    world.follow(monkeypatch, passed(world).gate)
+    """In the preview workflow, for commit and number."""
+    world.follow(monkeypatch, pass_gate(world).gate)
     before = world.fingerprint()
     outcome = run(world.repo, "preview-publish", "--index", "pypi", *words)
     assert outcome.result is Result.REFUSED
@@ -201,9 +202,9 @@ def test_nothing_by_hand_goes_past_what_is_proven(
 @pytest.mark.parametrize(
     "event", ["push", *(pytest.param(name, marks=pytest.mark.full) for name in ("workflow_dispatch", ""))]
 )
-def test_another_event_publishes_no_preview(world: World, monkeypatch: pytest.MonkeyPatch, event: str) -> None:
-    """Whoever adds a trigger to the preview workflow gets no way around the gate, whatever stands on the line."""
-    world.follow(monkeypatch, passed(world).gate)
+def test_other_events_publish_no_preview(world: World, monkeypatch: pytest.MonkeyPatch, event: str) -> None:
+    """A trigger that is added to the workflow cannot bypass the gate."""
+    world.follow(monkeypatch, pass_gate(world).gate)
     monkeypatch.setenv("GITHUB_EVENT_NAME", event)
     before = world.fingerprint()
     outcome = run(world.repo, "preview-publish", "--index", "pypi", "--run-number", "41", "--commit", "dev")
@@ -213,9 +214,9 @@ def test_another_event_publishes_no_preview(world: World, monkeypatch: pytest.Mo
 
 
 def test_a_commit_that_waits_for_its_tag_is_skipped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate tested the final, and the tag will publish it."""
+    """The gate tested the final, and the tag publishes it."""
     final = world.repo.git("rev-parse", "main")
-    world.follow(monkeypatch, add_chain(world.hub.state, final, version="1.2.0").gate)
+    world.follow(monkeypatch, add_chain(world.github.state, final, version="1.2.0").gate)
     outcome = run(world.repo, "build", "--index", "pypi")
     assert outcome.result is Result.SKIPPED
     assert outcome.to_outputs()["publish"] == "false"
@@ -227,23 +228,22 @@ def public(world: World, *words: str) -> Outcome:
 
 
 def final_files(world: World) -> tuple[ManifestFile, ...]:
-    """The files that the tagged commit gives."""
+    """Return the files of the tagged commit."""
     assert run(world.repo, "build", "--offline", "--index", "local", channel=Channel.PUBLIC).result is Result.DONE
     return world.gated()
 
 
-def test_the_public_channel_asks_for_tests_and_gate_of_the_tagged_commit(world: World) -> None:
-    """Both passed, and what is built is what was gated."""
+def test_the_public_channel_requires_tests_and_gate(world: World) -> None:
+    """Of the tagged commit; the built files are the gated ones."""
     final = world.repo.git("rev-parse", "main")
-    add_chain(world.hub.state, final, version="1.2.0", files=final_files(world))
+    add_chain(world.github.state, final, version="1.2.0", files=final_files(world))
     assert public(world).result is Result.DONE
 
 
-def test_a_public_build_that_is_not_what_was_gated_is_refused(world: World) -> None:
-    """A release is what the gate has seen, or it is none."""
+def test_a_public_build_that_differs_from_the_gated_one_is_refused(world: World) -> None:
     final = world.repo.git("rev-parse", "main")
     files = final_files(world)
-    add_chain(world.hub.state, final, version="1.2.0", files=(replace(files[0], sha256="e" * 64), *files[1:]))
+    add_chain(world.github.state, final, version="1.2.0", files=(replace(files[0], sha256="e" * 64), *files[1:]))
     before = world.fingerprint()
     outcome = public(world)
     assert outcome.result is Result.REFUSED
@@ -263,14 +263,12 @@ UNPROVEN: dict[str, tuple[dict[str, object] | None, str]] = {
 
 
 @pytest.mark.parametrize(("spoilt", "reason"), some_of(UNPROVEN, "not tested", "the gate failed"))
-def test_an_unproven_tag_is_refused_or_warned_about(
-    world: World, spoilt: dict[str, object] | None, reason: str
-) -> None:
-    """`public-proof` says which; the warning contains the same reason, and nothing moves where it is refused."""
+def test_an_unverified_tag_is_refused_or_a_warning(world: World, spoilt: dict[str, object] | None, reason: str) -> None:
+    """As `public-proof` is set, with the same reason; a refusal moves nothing."""
     final = world.repo.git("rev-parse", "main")
-    world.hub.state.workflows |= {"test.yml", "integration-eval.yml"}
+    world.github.state.workflows |= {"test.yml", "integration-eval.yml"}
     if spoilt is not None:
-        add_chain(world.hub.state, final, version="1.2.0", **spoilt)  # type: ignore[arg-type]
+        add_chain(world.github.state, final, version="1.2.0", **spoilt)  # type: ignore[arg-type]
     before = world.fingerprint()
     outcome = public(world)
     assert outcome.result is Result.REFUSED
@@ -280,21 +278,21 @@ def test_an_unproven_tag_is_refused_or_warned_about(
     assert world.fingerprint() == before
 
 
-def test_the_proof_can_be_made_a_warning(world: World) -> None:
-    """Then the release goes on, and its outcome carries the reason."""
+def test_missing_verification_can_be_configured_as_a_warning(world: World) -> None:
+    """The outcome contains the reason."""
     pyproject = (world.repo.root / "pyproject.toml").read_text()
     world.repo.write({"pyproject.toml": pyproject.replace("rebuild = false", 'rebuild = false\npublic-proof = "warn"')})
     world.repo.commit("only warn")
     world.repo.git("tag", "--force", "--message", "1.2.0", "v1.2.0")
     world.repo.git("push", "--quiet", "--force", "origin", "main", "v1.2.0")
-    world.hub.state.workflows |= {"test.yml"}
+    world.github.state.workflows |= {"test.yml"}
     outcome = public(world)
     assert outcome.result is Result.DONE
     assert [warning for warning in outcome.warnings if warning.startswith("not proven: test.yml has not run for")]
 
 
-def test_resume_on_a_branch_is_refused_with_the_command(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is carried on is a tag's release, and the environment admits tags alone."""
+def test_a_resume_on_a_branch_is_refused_with_the_command(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment allows tags only."""
     (world.place / "event.json").write_text(json.dumps({"inputs": {"do": "resume"}, "ref": "refs/heads/main"}))
     for name, value in {
         "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_REF": "refs/heads/main",
@@ -309,20 +307,20 @@ def test_resume_on_a_branch_is_refused_with_the_command(world: World, monkeypatc
     assert outcome.hint == f"gh workflow run {PUBLIC} --ref v1.2.0 -f do=resume"
     assert world.fingerprint() == before
     monkeypatch.setenv("GITHUB_REF", "refs/tags/v1.2.0")
-    add_chain(world.hub.state, world.repo.git("rev-parse", "main"), version="1.2.0", files=final_files(world))
+    add_chain(world.github.state, world.repo.git("rev-parse", "main"), version="1.2.0", files=final_files(world))
     assert run(world.repo, "build", "--index", "pypi").result is Result.DONE
 
 
-BAD_HANDOVERS = {
+INCOMPLETE_BUILDS = {
     "no directory": (None, "there is no directory"),
     "no manifest": ({}, "there is no release.json"),
     "a file less": ({"release.json": None}, "is in the manifest and not in"),
 }
 
 
-@pytest.mark.parametrize(("files", "reason"), BAD_HANDOVERS.values(), ids=BAD_HANDOVERS)
-def test_what_was_not_handed_on_whole_is_refused(world: World, files: Mapping[str, None] | None, reason: str) -> None:
-    """Nothing is uploaded from half a build, and the checkout's own dist/ stays."""
+@pytest.mark.parametrize(("files", "reason"), INCOMPLETE_BUILDS.values(), ids=INCOMPLETE_BUILDS)
+def test_an_incomplete_build_artifact_is_refused(world: World, files: Mapping[str, None] | None, reason: str) -> None:
+    """Nothing is uploaded, and the checkout's own dist/ stays."""
     source = world.place / "handed-on"
     if files is not None:
         source.mkdir()
@@ -336,7 +334,7 @@ def test_what_was_not_handed_on_whole_is_refused(world: World, files: Mapping[st
     assert world.fingerprint() == before
 
 
-def test_what_is_built_is_not_taken_over_as_well(world: World) -> None:
-    """A session that builds has no use for another job's files."""
+def test_a_session_that_builds_refuses_from(world: World) -> None:
+    """It does not use another job's files."""
     outcome = run(world.repo, "build", "--from", "x")
     assert outcome.line.startswith("refused: --from cannot be used with a session that builds")

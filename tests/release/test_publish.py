@@ -1,4 +1,4 @@
-"""Publishing: only what the manifest names and the fence has seen, with the index as the witness."""
+"""Publishing: only files that the manifest lists and the upload guard verified, confirmed on the index."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 
 @pytest.fixture(scope="module")
 def built(server: Staging, offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One build for all tests here, which work on copies."""
+    """One build for all tests here; they work on copies."""
     return build_at_staging(tmp_path_factory.mktemp("built"), server, offline_environment)
 
 
@@ -77,40 +77,40 @@ def repo(built: Repo, tmp_path: Path) -> Repo:
 
 @pytest.fixture
 def publish(repo: Repo, staging: Staging, run_session: RunSession, monkeypatch: pytest.MonkeyPatch) -> Publish:
-    """Publish the build to the index, as a user with a token."""
+    """Publish the build to the index with the user's token."""
     monkeypatch.setenv("UV_PUBLISH_TOKEN", "their-own")
     return lambda: run_session(repo, *AT_STAGING, steps=("preview-publish",))
 
 
 @pytest.fixture
 def refused(repo: Repo, staging: Staging, publish: Publish) -> Callable[[], Outcome]:
-    """Publish, and prove that it was refused and that nothing moved."""
+    """Publish, and assert that it is refused and that nothing changed."""
 
     def check() -> Outcome:
-        before = repo.fingerprint(), staging.picture()
+        before = repo.fingerprint(), staging.snapshot()
         outcome = publish()
         assert outcome.result is Result.REFUSED
         assert outcome.hint
-        assert (repo.fingerprint(), staging.picture(), staging.uploads) == (*before, 0)
+        assert (repo.fingerprint(), staging.snapshot(), staging.uploads) == (*before, 0)
         return outcome
 
     return check
 
 
-def test_the_files_of_the_manifest_are_published(repo: Repo, staging: Staging, publish: Publish) -> None:
-    """Both files arrive with their bytes and nothing else does; once more, it is all there."""
+def test_only_the_manifests_files_are_published(repo: Repo, staging: Staging, publish: Publish) -> None:
+    """A second run finds them there."""
     make_wheel(repo.root / "dist", version="1.2.0.dev8")
     make_wheel(repo.root / "dist", version="1.2.0.dev7", file_name="demo_tool-1.2.0.dev7-cp311-none-any.whl")
     assert publish().result is Result.PUBLISHED
     assert {name: (staging.root / name).read_bytes() for name in staging.names} == {
         name: (repo.root / "dist" / name).read_bytes() for name in BOTH
     }
-    before = repo.fingerprint(), staging.picture()
+    before = repo.fingerprint(), staging.snapshot()
     again = publish()
     assert (again.result, again.line) == (
         Result.ALREADY, "already published: demo-tool 1.2.0.dev7 on the index staging: all 2 files are there",
     )  # fmt: skip
-    assert (repo.fingerprint(), staging.picture(), staging.uploads) == (*before, 2)
+    assert (repo.fingerprint(), staging.snapshot(), staging.uploads) == (*before, 2)
 
 
 FORGED: dict[str, tuple[dict[str, Any], str]] = {
@@ -128,7 +128,7 @@ FORGED: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_forged_manifest_is_refused(
     repo: Repo, refused: Callable[[], Outcome], changes: dict[str, Any], message: str
 ) -> None:
-    """What the manifest claims of itself must be what was derived again."""
+    """Its claims must equal independently derived values."""
     write_manifest(repo, read_manifest(repo) | changes)
     assert message in refused().message
 
@@ -146,7 +146,7 @@ FORGED_FILES: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_forged_file_entry_is_refused(
     repo: Repo, refused: Callable[[], Outcome], changes: dict[str, Any], message: str
 ) -> None:
-    """A file's name, size and sha256 in the manifest must be those of a file in dist/."""
+    """Name, size and sha256 must be those of a file in dist/."""
     content = read_manifest(repo)
     content["files"][1] |= changes
     write_manifest(repo, content)
@@ -164,10 +164,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "message"), BROKEN.values(), ids=BROKEN)
-def test_without_a_whole_manifest_nothing_is_published(
+def test_a_missing_or_invalid_manifest_is_refused(
     repo: Repo, refused: Callable[[], Outcome], spoil: Callable[[Path], object], message: str
 ) -> None:
-    """A release.json that is missing or no manifest stops the release and says to build again."""
+    """The hint is to build again."""
     spoil(repo.root / "release.json")
     outcome = refused()
     assert message in outcome.message
@@ -207,10 +207,9 @@ EXCHANGED: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("exchange", "message"), EXCHANGED.values(), ids=EXCHANGED)
-def test_files_that_were_exchanged_are_refused(
+def test_files_that_changed_after_the_build_are_refused(
     repo: Repo, refused: Callable[[], Outcome], exchange: Callable[[Path], object], message: str
 ) -> None:
-    """What lies in dist/ must still be what was built."""
     exchange(repo.root / "dist")
     outcome = refused()
     assert message in outcome.message
@@ -240,10 +239,10 @@ FOREIGN: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize(("make", "message"), FOREIGN.values(), ids=FOREIGN)
-def test_a_manifest_that_names_foreign_files_is_refused(
+def test_files_of_another_release_are_refused(
     repo: Repo, refused: Callable[[], Outcome], make: Callable[[Path], Path], message: str
 ) -> None:
-    """Name, size and sha256 may all be right: each file itself must say that it belongs to this release."""
+    """Although name, size and sha256 match the manifest."""
     content = read_manifest(repo)
     content["files"] = [_entry(make(repo.root / "dist"))]
     write_manifest(repo, content)
@@ -261,8 +260,8 @@ def _entry(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def test_what_the_fence_saw_is_what_is_uploaded(repo: Repo, staging: Staging, publish: Publish) -> None:
-    """Files that are exchanged while the upload runs do not reach the index."""
+def test_files_changed_during_the_upload_are_not_published(repo: Repo, staging: Staging, publish: Publish) -> None:
+    """The verified copies are."""
     expected = {name: (repo.root / "dist" / name).read_bytes() for name in BOTH}
 
     def exchange(environ: WSGIEnvironment, app: WSGIApplication) -> None:
@@ -277,7 +276,7 @@ def test_what_the_fence_saw_is_what_is_uploaded(repo: Repo, staging: Staging, pu
 
 
 def answering(*statuses: int, headers: dict[str, str] | None = None) -> Fault:
-    """Answer uploads with these statuses, in order; 0 lets one through, and the last one stays."""
+    """Answer uploads with these statuses, in order; 0 accepts one, and the last status repeats."""
     left = list(statuses)
 
     def fault(environ: WSGIEnvironment, app: WSGIApplication) -> Response | None:
@@ -298,28 +297,28 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_an_overloaded_index_is_tried_again(
+def test_an_overloaded_index_is_retried(
     staging: Staging, publish: Publish, fault: Fault, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An answer that passes costs a pause and not the release."""
+    """After a pause."""
     staging.fault = fault
     outcome = publish()
     assert (outcome.result, outcome.warnings, staging.names) == (Result.PUBLISHED, (), BOTH)
     assert "; trying again in 0.1 s" in capsys.readouterr().err
 
 
-def test_a_refusal_of_the_index_is_final(repo: Repo, staging: Staging, publish: Publish) -> None:
-    """A 400 is not tried again, and the index's own words are told."""
-    before = repo.fingerprint(), staging.picture()
+def test_a_refusal_of_the_index_is_not_retried(repo: Repo, staging: Staging, publish: Publish) -> None:
+    """The index's own words are reported."""
+    before = repo.fingerprint(), staging.snapshot()
     staging.fault = answering(400)
     outcome = publish()
     assert outcome.result is Result.FAILED
     assert "the index says why" in " ".join(outcome.hint.split())
-    assert (repo.fingerprint(), staging.picture(), staging.uploads) == (*before, 1)
+    assert (repo.fingerprint(), staging.snapshot(), staging.uploads) == (*before, 1)
 
 
-def test_refused_credentials_say_what_to_check(staging: Staging, publish: Publish) -> None:
-    """A 403 leads to the token."""
+def test_refused_credentials_hint_at_the_token(staging: Staging, publish: Publish) -> None:
+    """A 403."""
     staging.fault = answering(403)
     outcome = publish()
     assert outcome.result is Result.FAILED
@@ -328,7 +327,7 @@ def test_refused_credentials_say_what_to_check(staging: Staging, publish: Publis
 
 
 def test_a_partial_upload_is_completed_by_a_second_run(staging: Staging, publish: Publish) -> None:
-    """An index that dies after the first file fails the run, and a re-run ends where one run would have."""
+    """The index dies after the first file."""
     staging.fault = answering(0, 500)
     outcome = publish()
     assert (outcome.result, staging.names) == (Result.FAILED, [WHEEL])
@@ -341,8 +340,8 @@ def test_a_partial_upload_is_completed_by_a_second_run(staging: Staging, publish
     assert publish().result is Result.ALREADY
 
 
-def test_an_index_that_stores_nothing_is_not_believed(staging: Staging, publish: Publish) -> None:
-    """A 200 alone is not a witness: what was accepted and cannot be seen is told, with what to do."""
+def test_an_accepted_but_unlisted_file_is_a_warning(staging: Staging, publish: Publish) -> None:
+    """A 200 does not confirm it."""
     staging.fault = answering(200)
     outcome = publish()
     assert outcome.result is Result.PUBLISHED
@@ -363,8 +362,8 @@ def test_a_stale_page_is_a_warning(staging: Staging, publish: Publish) -> None:
     assert publish().result is Result.ALREADY
 
 
-def test_a_page_that_flaps_is_waited_for(staging: Staging, publish: Publish) -> None:
-    """A file that was there before the upload is not lost because the page forgets it for a moment."""
+def test_a_flapping_page_is_read_again(staging: Staging, publish: Publish) -> None:
+    """A file from before the upload is missing from it once."""
     staging.fault = answering(0, 500)
     assert publish().result is Result.FAILED
     pages = iter((False, False, False, False, True, True))
@@ -378,8 +377,7 @@ def test_a_page_that_flaps_is_waited_for(staging: Staging, publish: Publish) -> 
     assert (outcome.result, outcome.warnings) == (Result.PUBLISHED, ())
 
 
-def test_an_index_that_goes_silent_after_the_upload_is_a_warning(staging: Staging, publish: Publish) -> None:
-    """Who does not answer after the upload has lost nothing as far as anybody knows."""
+def test_an_index_that_fails_after_the_upload_is_a_warning(staging: Staging, publish: Publish) -> None:
     staging.fault = answering(0, 500)
     assert publish().result is Result.FAILED
 
@@ -392,8 +390,8 @@ def test_an_index_that_goes_silent_after_the_upload_is_a_warning(staging: Stagin
     assert "accepted, not visible yet" in outcome.warnings[0]
 
 
-def test_a_file_that_uv_leaves_out_fails_the_run(repo: Repo, staging: Staging, publish: Publish) -> None:
-    """uv exits with 0 when it leaves out a file whose name is not normalized; the index shows that it is missing."""
+def test_a_file_that_uv_omits_fails_the_run(repo: Repo, staging: Staging, publish: Publish) -> None:
+    """uv exits with 0 although it omits a file whose name is not normalized."""
     dist = repo.root / "dist"
     (dist / SDIST).rename(dist / "demo-tool-1.2.0.dev7.tar.gz")
     content = read_manifest(repo)
@@ -407,7 +405,7 @@ def test_a_file_that_uv_leaves_out_fails_the_run(repo: Repo, staging: Staging, p
 
 
 def showing(change: Callable[[dict[str, Any]], object]) -> Fault:
-    """Show a page on which the files are changed, once there are any."""
+    """Change the files of a page that has any."""
 
     def fault(environ: WSGIEnvironment, app: WSGIApplication) -> Response | None:
         if environ["REQUEST_METHOD"] == "POST":
@@ -423,10 +421,10 @@ def showing(change: Callable[[dict[str, Any]], object]) -> Fault:
     return fault
 
 
-def test_other_bytes_on_the_index_are_refused(
+def test_different_bytes_on_the_index_are_refused(
     repo: Repo, staging: Staging, publish: Publish, refused: Callable[[], Outcome]
 ) -> None:
-    """Never skip by file name: both digests are told, and the likely cause."""
+    """With both digests and the likely cause; files are never skipped by name."""
     other = make_wheel(staging.root, version="1.2.0.dev7")
     outcome = refused()
     for digest in (_entry(other)["sha256"], _entry(repo.root / "dist" / WHEEL)["sha256"]):
@@ -434,18 +432,18 @@ def test_other_bytes_on_the_index_are_refused(
     assert "the likely cause" in outcome.hint
 
 
-def test_other_bytes_after_the_upload_fail_the_run(staging: Staging, publish: Publish) -> None:
-    """An index that shows other bytes than it was given has not published this release."""
+def test_different_bytes_after_the_upload_fail_the_run(staging: Staging, publish: Publish) -> None:
+    """The index lists other bytes than it was sent."""
     staging.fault = showing(lambda file: file["hashes"].update(sha256="0" * 64) if file["filename"] == SDIST else None)
     outcome = publish()
     assert outcome.result is Result.FAILED
     assert f"after the upload: the index staging has {SDIST} with other bytes: sha256 {'0' * 64}" in outcome.message
 
 
-def test_an_index_that_tells_no_digests_is_compared_by_its_files(
+def test_files_without_digests_are_downloaded_and_compared(
     repo: Repo, staging: Staging, publish: Publish, refused: Callable[[], Outcome]
 ) -> None:
-    """Where a page tells no sha256 the file is fetched: the same bytes are there already, others are refused."""
+    """Same bytes are already published, others are refused."""
     assert publish().result is Result.PUBLISHED
     staging.fault = showing(lambda file: file["hashes"].clear())
     assert publish().result is Result.ALREADY
@@ -455,10 +453,9 @@ def test_an_index_that_tells_no_digests_is_compared_by_its_files(
     assert "with other bytes" in refused().message
 
 
-def test_a_file_without_digest_that_cannot_be_fetched_is_refused(
+def test_an_unavailable_file_without_a_digest_is_refused(
     staging: Staging, publish: Publish, refused: Callable[[], Outcome]
 ) -> None:
-    """What cannot be compared is not published over."""
     assert publish().result is Result.PUBLISHED
     shown = showing(lambda file: file["hashes"].clear())
     staging.fault = lambda environ, app: (
@@ -485,10 +482,9 @@ SILENT: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize(("fault", "message"), SILENT.values(), ids=SILENT)
-def test_an_index_that_does_not_answer_is_refused_early(
+def test_a_failing_index_is_refused_before_the_upload(
     staging: Staging, refused: Callable[[], Outcome], fault: Fault, message: str
 ) -> None:
-    """The index being published to must answer, and sensibly; else nothing begins."""
     staging.fault = fault
     outcome = refused()
     assert outcome.message.startswith("the index staging")
@@ -496,10 +492,10 @@ def test_an_index_that_does_not_answer_is_refused_early(
     assert "try again when it answers" in outcome.hint
 
 
-def test_an_index_that_hangs_is_refused_early(
+def test_a_hanging_index_is_refused_before_the_upload(
     staging: Staging, refused: Callable[[], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An index that says nothing is given as long as the user lets uv wait, twice."""
+    """After uv's own timeout, twice."""
     monkeypatch.setenv("UV_HTTP_TIMEOUT", "0.2")
 
     def hang(environ: WSGIEnvironment, app: WSGIApplication) -> None:
@@ -511,18 +507,15 @@ def test_an_index_that_hangs_is_refused_early(
 
 
 @pytest.mark.full
-def test_an_overloaded_index_is_refused_early_whatever_pause_it_asks_for(
-    staging: Staging, refused: Callable[[], Outcome]
-) -> None:
-    """A Retry-After of an hour is not a reason to sit there for an hour."""
+def test_a_long_retry_after_is_not_waited_for(staging: Staging, refused: Callable[[], Outcome]) -> None:
+    """An hour."""
     staging.fault = lambda environ, app: Response(status=503, headers={"Retry-After": "3600"})
     assert "the index staging did not answer: 503" in refused().message
 
 
-def test_a_password_in_an_address_is_not_told(
+def test_a_password_in_an_index_url_is_not_shown(
     repo: Repo, staging: Staging, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An index whose address carries credentials is told without them."""
     text = (repo.root / "pyproject.toml").read_text().replace("http://127", "http://me:hidden-word@127")
     repo.write({"pyproject.toml": text})
     repo.commit("credentials")
@@ -534,10 +527,10 @@ def test_a_password_in_an_address_is_not_told(
     assert "hidden-word" not in captured.out + captured.err
 
 
-def test_the_login_of_an_index_is_in_no_arguments(
+def test_an_index_login_is_in_no_process_argument(
     repo: Repo, staging: Staging, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any user of a machine can list the arguments of all processes: uv gets the addresses by its environment."""
+    """Any user of a machine can list arguments; uv gets the URLs by its environment."""
     text = (repo.root / "pyproject.toml").read_text().replace("http://127", "http://me:hidden-word@127")
     repo.write({"pyproject.toml": text})
     repo.commit("credentials")
@@ -554,10 +547,10 @@ def test_the_login_of_an_index_is_in_no_arguments(
     assert "hidden-word" not in arguments[0]
 
 
-def test_two_checkouts_publish_one_commit_at_the_same_time(
+def test_two_checkouts_can_publish_one_commit_in_parallel(
     repo: Repo, built: Repo, staging: Staging, publish: Publish, run_session: RunSession, tmp_path: Path
 ) -> None:
-    """Whoever is faster, both end well and the index has each file once."""
+    """Both succeed, and the index has each file once."""
     other = copy_repo(built, tmp_path / "other")
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(run_session, one, *AT_STAGING, steps=("preview-publish",)) for one in (repo, other)]
@@ -570,7 +563,7 @@ def test_two_checkouts_publish_one_commit_at_the_same_time(
 def test_a_commit_that_is_not_on_main_is_refused(
     repo: Repo, staging: Staging, publish: Publish, refused: Callable[[], Outcome]
 ) -> None:
-    """A real index takes previews of the remote's main alone, so a local commit is merged first."""
+    """On a real index; a local commit is merged first."""
     repo.commit("mine alone")
     outcome = refused()
     assert "is not contained in origin/main" in outcome.message
@@ -579,48 +572,47 @@ def test_a_commit_that_is_not_on_main_is_refused(
 
 @pytest.mark.parametrize("session", ["build", "preview-publish"])
 def test_a_missing_run_number_is_refused(repo: Repo, staging: Staging, run_session: RunSession, session: str) -> None:
-    """Nobody counts up a number for a real index."""
-    before = repo.fingerprint(), staging.picture()
+    """On a real index no number is counted up."""
+    before = repo.fingerprint(), staging.snapshot()
     outcome = run_session(repo, "--index", "staging", steps=(session,))
     assert (outcome.result, outcome.message) == (Result.REFUSED, "no run number for the index staging")
     assert "--run-number" in outcome.hint
-    assert (repo.fingerprint(), staging.picture()) == before
+    assert (repo.fingerprint(), staging.snapshot()) == before
 
 
-def test_the_users_own_token_is_used(staging: Staging, publish: Publish) -> None:
-    """Outside of CI a named index gets the token that the user has set, at the upload alone."""
+def test_the_users_token_is_used_for_the_upload(staging: Staging, publish: Publish) -> None:
+    """Outside of CI, and for nothing else."""
     publish()
     assert {request.login for request in staging.received if request.method == "POST"} == {"__token__:their-own"}
     assert {request.login for request in staging.received if request.method == "GET"} == {""}
 
 
-def test_without_credentials_the_user_is_told_what_to_set(
+def test_missing_credentials_hint_at_the_variable(
     repo: Repo, staging: Staging, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """uv asks for credentials before it sends anything; the hint names the variable."""
+    """uv requires them before it sends anything."""
     monkeypatch.delenv("UV_PUBLISH_TOKEN")
-    before = repo.fingerprint(), staging.picture()
+    before = repo.fingerprint(), staging.snapshot()
     outcome = publish()
     assert outcome.result is Result.FAILED
     assert outcome.hint.endswith("set UV_PUBLISH_TOKEN, or publish from CI")
-    assert (repo.fingerprint(), staging.picture(), staging.uploads) == (*before, 0)
+    assert (repo.fingerprint(), staging.snapshot(), staging.uploads) == (*before, 0)
 
 
 @pytest.mark.parametrize("name", ["UV_PUBLISH_URL", "UV_PUBLISH_CHECK_URL", "UV_PUBLISH_INDEX", "UV_CONFIG_FILE"])
-def test_no_setting_of_uv_leads_the_upload_elsewhere(
+def test_uv_variables_cannot_redirect_the_upload(
     staging: Staging, publish: Publish, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The files go to the index that was asked for, whatever the environment says to uv."""
     monkeypatch.setenv(name, "http://127.0.0.1:9/")
     assert publish().result is Result.PUBLISHED
     assert staging.names == BOTH
     assert os.environ[name]
 
 
-def test_the_local_index_gets_no_credential_of_the_user(
+def test_the_local_index_gets_no_user_credentials(
     repo: Repo, staging: Staging, offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Practice sends a name that means nothing, whatever tokens and passwords the user has set."""
+    """Practice sends a meaningless name."""
     for name in ("UV_PUBLISH_TOKEN", "UV_PUBLISH_USERNAME", "UV_PUBLISH_PASSWORD", "TWINE_PASSWORD"):
         monkeypatch.setenv(name, "their-own")
     git = Git.open(repo.root)

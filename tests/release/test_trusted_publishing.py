@@ -1,4 +1,4 @@
-"""Publishing from GitHub Actions: Trusted Publishing alone, against an index that asks what the real one asks."""
+"""Publishing from GitHub Actions: only by Trusted Publishing, against an index that verifies it as the real one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AT_PYPI = ("--index", "pypi", "--run-number", "7")
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the preview workflow: its checkout, the index that stands for the real one, and its files."""
+    """A job of the preview workflow: its checkout, an index in place of the real one, and its files."""
 
     repo: Repo
     staging: Staging
@@ -45,13 +45,13 @@ class Job:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tls, Path]:
-    """A certificate for localhost, and its CA."""
+    """A certificate for localhost and its CA."""
     return make_tls(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
 def built(offline_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """One build for all tests here, which work on copies."""
+    """One build for all tests here; they work on copies."""
     return build_sample(tmp_path_factory.mktemp("built"), ("--run-number", "7"), offline_environment)
 
 
@@ -62,7 +62,7 @@ MakeJob = Callable[..., Job]
 def make_job(
     built: Repo, tls: tuple[Tls, Path], tmp_path: Path, offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeJob]:
-    """Make the job of a workflow whose publishers and claims a test chooses."""
+    """Build the job of a workflow with these publishers and claims."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
@@ -97,7 +97,7 @@ def _publish(job: Job, run_session: RunSession, *words: str) -> Outcome:
 
 
 def test_the_trusted_workflow_publishes(make_job: MakeJob, run_session: RunSession) -> None:
-    """The registered workflow uploads without any stored token, and the outcome says that it was a rehearsal."""
+    """Without a stored token; the outcome contains that it was a rehearsal."""
     job = make_job()
     outcome = _publish(job, run_session)
     assert outcome.line == "published: demo-tool 1.2.0.dev7 on the index pypi (rehearsal)"
@@ -132,67 +132,67 @@ def test_an_untrusted_workflow_uploads_nothing(
     claims: dict[str, str],
     advice: str,
 ) -> None:
-    """Where no publisher fits, the index stays empty and the hint names what to compare."""
+    """The hint contains the values to compare."""
     job = make_job(publishers, **claims)
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session)
     assert outcome.result is Result.FAILED
     assert outcome.hint.splitlines()[-1] == advice
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before
 
 
-def test_a_job_without_permission_is_told_which(
+def test_a_job_without_id_token_permission_gets_a_hint(
     make_job: MakeJob, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job that may not ask for an identity gets the one line to add."""
+    """It contains the one line to add."""
     job = make_job()
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_URL")
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session)
     assert not outcome.result.is_good
     assert outcome.hint.splitlines()[-1] == "give the publishing job `permissions: id-token: write`"
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before
 
 
 @pytest.mark.parametrize(
     "name", ["UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "TWINE_PASSWORD", "HATCH_INDEX_AUTH", "PYPI_API_TOKEN"]
 )
-def test_a_stored_token_is_refused_before_anything(
+def test_a_stored_token_in_ci_is_refused_first(
     make_job: MakeJob, run_session: RunSession, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """In CI a token that lies around is refused, even before somebody looks at what was built."""
+    """Before the built files are read."""
     job = make_job()
     monkeypatch.setenv(name, "secret-word")
     (job.repo.root / "release.json").unlink()
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session)
     assert (outcome.result, outcome.message) == (
         Result.REFUSED, f"preview-publish: a stored index token is set ({name})",
     )  # fmt: skip
     assert "delete it" in outcome.hint
     assert "secret-word" not in job.summary.read_text()
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before
 
 
 @pytest.mark.parametrize("workflow", ["internal-preview-release.yml", "public-release.yml"])
-def test_a_release_workflow_names_its_index(
+def test_a_release_workflow_requires_an_index(
     make_job: MakeJob, run_session: RunSession, monkeypatch: pytest.MonkeyPatch, workflow: str
 ) -> None:
-    """Practice never happens by accident where a release was meant."""
+    """It never practises by accident."""
     job = make_job()
     monkeypatch.setenv("GITHUB_WORKFLOW_REF", f"example/demo-tool/.github/workflows/{workflow}@refs/heads/main")
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session, "--run-number", "7")
     assert outcome.line == f"refused: no --index in the release workflow {workflow} (rehearsal)"
     assert outcome.hint == "end the line with `-- --index pypi`"
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before
 
 
-def test_other_workflows_practise_on_the_local_index(
+def test_other_workflows_use_the_local_index(
     make_job: MakeJob, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A test workflow needs no option and cannot reach the real index."""
+    """Without an option."""
     job = make_job()
     monkeypatch.setenv("GITHUB_WORKFLOW_REF", "example/demo-tool/.github/workflows/test.yml@refs/heads/main")
     outcome = _publish(job, run_session, "--run-number", "7")
@@ -202,24 +202,24 @@ def test_other_workflows_practise_on_the_local_index(
 
 @pytest.mark.parametrize("index", ["testpypi", "staging"])
 def test_a_rehearsal_reaches_no_other_index(make_job: MakeJob, run_session: RunSession, index: str) -> None:
-    """Only pypi is redirected, so every other remote index is out of reach while a rehearsal is set."""
+    """Only pypi is redirected, so every other remote index is refused."""
     job = make_job()
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session, "--index", index, "--run-number", "7")
     assert outcome.line == f"refused: a rehearsal cannot publish to {index} (rehearsal)"
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before
 
 
 @pytest.mark.parametrize("key", ["simple", "upload"])
-def test_a_rehearsal_stays_on_this_machine(
+def test_a_rehearsal_with_a_remote_address_is_refused(
     make_job: MakeJob, run_session: RunSession, tmp_path: Path, key: str
 ) -> None:
-    """One address elsewhere is enough to refuse the whole run."""
+    """One such address is enough."""
     job = make_job()
     addresses = json.loads((tmp_path / "rehearsal.json").read_text())
     (tmp_path / "rehearsal.json").write_text(json.dumps(addresses | {key: "https://index.example/"}))
-    before = job.repo.fingerprint(), job.staging.picture()
+    before = job.repo.fingerprint(), job.staging.snapshot()
     outcome = _publish(job, run_session)
     assert outcome.result is Result.REFUSED
     assert f'has a "{key}" that is not an http(s) address on this machine: https://index.example/' in outcome.message
-    assert (job.repo.fingerprint(), job.staging.picture()) == before
+    assert (job.repo.fingerprint(), job.staging.snapshot()) == before

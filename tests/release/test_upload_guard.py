@@ -1,4 +1,4 @@
-"""The fence automatically: what it lets through is a copy that it has looked at."""
+"""The upload guard alone: it returns copies that it has verified."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.distributions import make_sdist, make_wheel
 
 
 def _release(directory: Path, version: str, channel: Channel) -> Manifest:
-    """Make both files of a version, and the manifest that describes them."""
+    """Build both files of a version, and a manifest of them."""
     paths = (make_sdist(directory, version=version), make_wheel(directory, version=version))
     files = tuple(ManifestFile(path.name, path.stat().st_size, sha256_of(path)) for path in paths)
     return Manifest(channel, "Demo.Tool", Version(version), "a" * 40, None, {}, files)
@@ -32,8 +32,8 @@ def _release(directory: Path, version: str, channel: Channel) -> Manifest:
         pytest.param("1.2.0.post1", Channel.PUBLIC, id="post-release"),
     ],
 )
-def test_copies_of_a_release_go_through(tmp_path: Path, version: str, channel: Channel) -> None:
-    """Each channel's kind of version passes, as copies that no later change of the originals reaches."""
+def test_a_valid_release_is_copied(tmp_path: Path, version: str, channel: Channel) -> None:
+    """Later changes of the originals do not reach the copies."""
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
     manifest = _release(dist, version, channel)
@@ -56,8 +56,8 @@ def test_copies_of_a_release_go_through(tmp_path: Path, version: str, channel: C
         pytest.param("1.2.0+local", Channel.PUBLIC, id="local version for public"),
     ],
 )
-def test_a_version_of_another_kind_is_refused(tmp_path: Path, version: str, channel: Channel) -> None:
-    """An index takes every kind of version from every publisher, so the fence does not, and copies nothing."""
+def test_a_version_of_the_other_channel_is_refused(tmp_path: Path, version: str, channel: Channel) -> None:
+    """An index accepts any version from any publisher; nothing is copied."""
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
     with pytest.raises(RefusedError, match="is not a version for the") as stop:
@@ -66,8 +66,8 @@ def test_a_version_of_another_kind_is_refused(tmp_path: Path, version: str, chan
     assert list(target.iterdir()) == []
 
 
-def test_one_file_that_does_not_hold_stops_all(tmp_path: Path) -> None:
-    """Nothing is handed on if the last file is another one than the manifest says."""
+def test_one_wrong_file_stops_the_whole_upload(tmp_path: Path) -> None:
+    """Also the last one."""
     dist, target = tmp_path / "dist", tmp_path / "target"
     target.mkdir()
     manifest = _release(dist, "1.2.0.dev7", Channel.PREVIEW)

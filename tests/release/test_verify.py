@@ -1,4 +1,4 @@
-"""Verify as a stranger would: the real pip and uv type the reference commands against a real index."""
+"""`verify`: real pip and uv run the reference commands against a real index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packaging.version import Version
 from release_channels.errors import FailedError, RefusedError
 from release_channels.release.verify import InstallResult, check_not_below, why_slow
 from tests.support.distributions import Recipe, make_wheel
-from tests.support.verifying import Shop, delaying, yanking
+from tests.support.verifying import ReleasedProject, delaying, yanking
 
 FULL = pytest.mark.full
 HELP = "import sys\n\ndef main():\n    print('usage: demo', sys.argv[1:])\n    return 0\n"
@@ -22,16 +22,16 @@ FINAL = Recipe(version="1.2.0", cli=HELP)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A checkout, an index, and a directory for temporary files that has to be empty at the end."""
+def project(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest.MonkeyPatch) -> ReleasedProject:
+    """A checkout, an index, and a temporary directory that has to be empty at the end."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew from here on
-    return Shop.open(tmp_path, wheelhouse)
+    return ReleasedProject.open(tmp_path, wheelhouse)
 
 
 def leftovers() -> list[str]:
-    """Name what lies in the directory for temporary files."""
+    """List the files in the temporary directory."""
     return sorted(path.name for path in Path(tempfile.gettempdir()).iterdir())
 
 
@@ -43,11 +43,11 @@ def leftovers() -> list[str]:
         pytest.param("1.2.0.post1.dev5", "1.2.0", id="post", marks=FULL),
     ],
 )
-def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, preview: str, final: str) -> None:
-    """Both preview commands bring exactly the preview, both public commands the final; nothing is left behind."""
+def test_preview_and_public_commands_install_their_versions(project: ReleasedProject, preview: str, final: str) -> None:
+    """Both preview commands the preview, both public commands the final; no file is left."""
     recipe = replace(PREVIEW, version=preview)
-    shop.release(recipe, replace(FINAL, version=final))
-    report = shop.verify(recipe)
+    project.release(recipe, replace(FINAL, version=final))
+    report = project.verify(recipe)
     assert report.warnings == ()
     assert report.message == (
         f"from outside: `python -m pip install --pre --upgrade demo-tool` installed {preview} and "
@@ -57,36 +57,35 @@ def test_the_preview_comes_and_the_public_command_brings_the_final(shop: Shop, p
     assert leftovers() == []
 
 
-def test_without_a_build_the_release_on_the_index_is_verified(shop: Shop) -> None:
-    """A job that only verifies has nothing in `dist/`: what the index has is what everybody must get."""
-    shop.release(PREVIEW, FINAL)
-    (shop.root / "release.json").unlink()
-    (built,) = (shop.root / "dist").iterdir()
+def test_without_a_build_the_published_release_is_verified(project: ReleasedProject) -> None:
+    """As in a job that only verifies."""
+    project.release(PREVIEW, FINAL)
+    (project.root / "release.json").unlink()
+    (built,) = (project.root / "dist").iterdir()
     built.unlink()
-    report = shop.verify(PREVIEW)
+    report = project.verify(PREVIEW)
     assert "installed 1.3.0.dev5" in report.message
     assert [file.name for file in report.files] == ["demo_tool-1.3.0.dev5-py3-none-any.whl"]
-    assert [path.name for path in shop.root.rglob("*")] == ["dist"]
+    assert [path.name for path in project.root.rglob("*")] == ["dist"]
     assert leftovers() == []
 
 
-def test_where_neither_a_build_nor_a_release_is_there_nothing_is_verified(shop: Shop) -> None:
-    """The refusal says what is missing, here and on the index."""
-    shop.release(FINAL)
-    (shop.root / "release.json").unlink()
+def test_verify_refuses_without_a_build_or_a_release(project: ReleasedProject) -> None:
+    project.release(FINAL)
+    (project.root / "release.json").unlink()
     with pytest.raises(
         RefusedError, match=r"no release\.json: nothing was built yet, and the local index has no wheel of 1\.3"
     ):
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
     assert leftovers() == []
 
 
-def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> None:
-    """An index that hides the final from both installers, and still lists it, makes the step fail by name."""
+def test_a_public_command_that_installs_the_preview_fails(project: ReleasedProject) -> None:
+    """The index lists the final but hides it from installers."""
     odd = replace(FINAL, tag="cp27-cp27m-win32")
-    shop.release(PREVIEW, odd)
+    project.release(PREVIEW, odd)
     with pytest.raises(FailedError, match=r"install --upgrade demo-tool` installs 1.3.0.dev5, though the final 1.2.0"):
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
     assert leftovers() == []
 
 
@@ -102,41 +101,40 @@ def test_a_public_command_that_brings_the_preview_is_a_failure(shop: Shop) -> No
         ),
     ],
 )
-def test_where_no_final_can_be_had_a_warning_says_why(shop: Shop, others: list[Recipe], said: str) -> None:
-    """Before the first final, and where each excludes this Python, the preview is what everybody gets."""
-    shop.release(PREVIEW, *others)
-    report = shop.verify(PREVIEW)
+def test_a_missing_final_is_a_warning(project: ReleasedProject, others: list[Recipe], said: str) -> None:
+    """Before the first one, and where each excludes this Python."""
+    project.release(PREVIEW, *others)
+    report = project.verify(PREVIEW)
     assert len(report.warnings) == 1
     assert said in report.warnings[0]
     assert "(PEP 440)" in report.warnings[0]
 
 
 @pytest.mark.full
-def test_where_every_final_is_yanked_a_warning_says_so(shop: Shop) -> None:
-    """A yanked final is not a final to bring."""
-    name = make_wheel(shop.upstream, FINAL).name
-    shop.release(PREVIEW)
-    report = shop.verify(PREVIEW, wrap=yanking(name))
+def test_only_yanked_finals_are_a_warning(project: ReleasedProject) -> None:
+    name = make_wheel(project.upstream, FINAL).name
+    project.release(PREVIEW)
+    report = project.verify(PREVIEW, wrap=yanking(name))
     assert len(report.warnings) == 1
     assert "(1.2.0 is yanked)" in report.warnings[0]
 
 
 @pytest.mark.full
-def test_a_newer_preview_is_a_pass_and_said(shop: Shop) -> None:
-    """Where a later preview is on the index, that is what comes; its scripts may be other ones."""
+def test_a_newer_preview_passes_with_a_note(project: ReleasedProject) -> None:
+    """Its scripts may differ."""
     newer = replace(PREVIEW, version="1.3.0.dev6", scripts={"renamed": "demo_tool.cli:main"})
-    shop.release(PREVIEW, newer, FINAL)
-    report = shop.verify(PREVIEW)
+    project.release(PREVIEW, newer, FINAL)
+    report = project.verify(PREVIEW)
     assert "installed 1.3.0.dev6; that is newer than 1.3.0.dev5, which was not installed itself" in report.message
 
 
 @pytest.mark.parametrize("version", ["1.3.0rc1", "1.3.0"])
 @pytest.mark.full
-def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) -> None:
-    """What comes instead of the preview and is not a preview fails, with both versions in the message."""
-    shop.release(PREVIEW, FINAL, replace(FINAL, version=version))
+def test_another_installed_version_fails(project: ReleasedProject, version: str) -> None:
+    """The message contains both versions."""
+    project.release(PREVIEW, FINAL, replace(FINAL, version=version))
     with pytest.raises(FailedError) as caught:
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
     assert f"pip install --pre --upgrade demo-tool` installed {version}, not 1.3.0.dev5" in str(caught.value)
     assert f"uv tool install --prerelease allow --upgrade demo-tool` installed {version}, not" in str(caught.value)
     assert leftovers() == []
@@ -154,39 +152,38 @@ def test_another_version_is_a_failure_that_names_both(shop: Shop, version: str) 
         ),
     ],
 )
-def test_an_index_that_serves_another_wheel_is_found_out(shop: Shop, served: dict[str, object], said: str) -> None:
-    """A wheel of the same name and version with other files is not the one in the manifest."""
-    shop.release(PREVIEW, FINAL)
-    make_wheel(shop.local, replace(PREVIEW, **served))  # type: ignore[arg-type]
+def test_another_wheel_of_the_same_name_fails(project: ReleasedProject, served: dict[str, object], said: str) -> None:
+    """Its files differ from the manifest's."""
+    project.release(PREVIEW, FINAL)
+    make_wheel(project.local, replace(PREVIEW, **served))  # type: ignore[arg-type]
     with pytest.raises(FailedError) as caught:
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
     assert said in str(caught.value)
     assert "another wheel than the one in release.json" in caught.value.hint
 
 
 @pytest.mark.full
-def test_a_file_that_does_not_come_is_found_out(shop: Shop) -> None:
-    """A wheel that lacks a file of the manifest's wheel is another wheel."""
-    shop.release(replace(PREVIEW, files={"demo_tool/data.txt": "some data"}), FINAL)
-    make_wheel(shop.local, PREVIEW)
+def test_a_wheel_with_a_missing_file_fails(project: ReleasedProject) -> None:
+    project.release(replace(PREVIEW, files={"demo_tool/data.txt": "some data"}), FINAL)
+    make_wheel(project.local, PREVIEW)
     with pytest.raises(FailedError, match=r"data\.txt of the wheel was not installed"):
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
 
 
 @pytest.mark.full
-def test_files_of_every_scheme_are_compared(shop: Shop) -> None:
-    """What a wheel puts beside site-packages is compared, too; scripts are started."""
+def test_files_of_every_scheme_are_compared(project: ReleasedProject) -> None:
+    """Also those outside site-packages; scripts are started."""
     files = {
         "demo_tool-1.3.0.dev5.data/purelib/demo_more.py": "VALUE = 1\n",
         "demo_tool-1.3.0.dev5.data/data/share/demo.txt": "text",
         "demo_tool-1.3.0.dev5.data/scripts/ready-made": "#!python\nprint('usage')\n",
     }
-    shop.release(replace(PREVIEW, files=files), FINAL)
-    assert "its 2 scripts start" in shop.verify(PREVIEW).message
+    project.release(replace(PREVIEW, files=files), FINAL)
+    assert "its 2 scripts start" in project.verify(PREVIEW).message
     for name in list(files)[:2]:
-        make_wheel(shop.local, replace(PREVIEW, files={**files, name: "changed"}))
+        make_wheel(project.local, replace(PREVIEW, files={**files, name: "changed"}))
         with pytest.raises(FailedError, match=rf"the installed {Path(name).name} differs from the wheel's"):
-            shop.verify(PREVIEW)
+            project.verify(PREVIEW)
 
 
 @pytest.mark.parametrize(
@@ -196,31 +193,31 @@ def test_files_of_every_scheme_are_compared(shop: Shop) -> None:
         pytest.param(lambda dist: dist.write_bytes(b"other"), "is not the file in release.json", id="changed"),
     ],
 )
-def test_the_wheel_in_dist_must_be_the_manifests(shop: Shop, break_it: object, said: str) -> None:
-    """What is compared with is the manifest's wheel, or nothing is installed at all."""
-    shop.release(PREVIEW)
-    break_it(next((shop.root / "dist").iterdir()))  # type: ignore[operator]
+def test_the_wheel_in_dist_must_be_the_manifests(project: ReleasedProject, break_it: object, said: str) -> None:
+    """Otherwise nothing is installed."""
+    project.release(PREVIEW)
+    break_it(next((project.root / "dist").iterdir()))  # type: ignore[operator]
     with pytest.raises(RefusedError, match=said):
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
 
 
 @pytest.mark.full
-def test_a_direct_url_is_no_install_from_the_index(shop: Shop) -> None:
-    """A project that says of itself that it was installed from elsewhere is refused."""
+def test_an_install_with_a_direct_url_fails(project: ReleasedProject) -> None:
+    """It did not come from the index."""
     recipe = replace(PREVIEW, instead={"direct_url.json": '{"url": "file:///elsewhere", "dir_info": {}}'})
-    shop.release(recipe, FINAL)
+    project.release(recipe, FINAL)
     with pytest.raises(FailedError, match=r"it has a direct_url\.json"):
-        shop.verify(recipe)
+        project.verify(recipe)
 
 
 @pytest.mark.full
-def test_a_missing_release_names_both_installers(shop: Shop) -> None:
-    """Where neither brings anything, both say so, in their own words."""
-    shop.release(PREVIEW)
-    for file in shop.local.iterdir():
+def test_a_missing_release_is_reported_by_both_installers(project: ReleasedProject) -> None:
+    """In their own words."""
+    project.release(PREVIEW)
+    for file in project.local.iterdir():
         file.unlink()
     with pytest.raises(FailedError) as caught:
-        shop.verify(PREVIEW)
+        project.verify(PREVIEW)
     assert "`python -m pip install --pre --upgrade demo-tool` failed; `uv tool install" in str(caught.value)
     assert "No matching distribution found for demo-tool" in caught.value.hint
     assert "demo-tool was not found in the package registry" in caught.value.hint
@@ -245,11 +242,11 @@ def _cli(body: str) -> str:
         pytest.param(_cli("import time; time.sleep(600)"), "had not ended after 1 s and was stopped", id="hangs"),
     ],
 )
-def test_a_script_without_help_only_has_to_be_importable(shop: Shop, cli: str, said: str | None) -> None:
-    """What a script does on --help that it does not know is at most a warning, and never takes long."""
+def test_a_script_without_help_only_has_to_be_importable(project: ReleasedProject, cli: str, said: str | None) -> None:
+    """An unknown --help is at most a warning, within a time limit."""
     recipe = replace(PREVIEW, cli=cli)
-    shop.release(recipe, FINAL)
-    warnings = shop.verify(recipe, script_seconds=1).warnings
+    project.release(recipe, FINAL)
+    warnings = project.verify(recipe, script_seconds=1).warnings
     assert len(warnings) == (said is not None)
     assert said is None or said in warnings[0]
 
@@ -264,25 +261,25 @@ def test_a_script_without_help_only_has_to_be_importable(shop: Shop, cli: str, s
         pytest.param("import os; os._exit(3)\n", "Python ended while", id="dead", marks=FULL),
     ],
 )
-def test_a_script_that_lacks_code_is_a_failure(shop: Shop, cli: str, said: str) -> None:
-    """A module or an object that is not there, and a crash, are what every user will see."""
+def test_a_broken_script_fails(project: ReleasedProject, cli: str, said: str) -> None:
+    """A missing module or object, and a crash."""
     recipe = replace(PREVIEW, cli=cli)
-    shop.release(recipe, FINAL)
+    project.release(recipe, FINAL)
     with pytest.raises(FailedError) as caught:
-        shop.verify(recipe)
+        project.verify(recipe)
     assert said in str(caught.value)
     assert leftovers() == []
 
 
-def test_scripts_that_check_warns_of_are_warnings_here_too(shop: Shop) -> None:
-    """An extra, another platform, `allow` and the last release excuse a script, and are told; nothing else does."""
+def test_an_excused_broken_script_is_a_warning(project: ReleasedProject) -> None:
+    """By an extra, another platform, `allow` or the last release."""
     scripts = {"demo": "demo_tool.cli:main", "old": "demo_tool.old:main"}
     before = replace(FINAL, scripts=scripts, files={"demo_tool/old.py": "import gone\n"})
     more = {"extra": "demo_tool.old:main [more]", "meant": "demo_tool.old:main", "win": "demo_tool.win:main"}
     files = {**before.files, "demo_tool/win.py": "import winreg\n"}
     recipe = replace(PREVIEW, scripts={**scripts, **more}, files=files, extra=["Provides-Extra: more"])
-    shop.release(recipe, before)
-    report = shop.verify(recipe, settings='allow = ["broken-scripts:meant"]\n', before="1.2.0")
+    project.release(recipe, before)
+    report = project.verify(recipe, settings='allow = ["broken-scripts:meant"]\n', before="1.2.0")
     assert report.message.endswith("; the installed files are those of the wheel, and 1 of its 5 scripts start")
     problem = "cannot start: ModuleNotFoundError: No module named"
     assert set(report.warnings) == {
@@ -294,7 +291,7 @@ def test_scripts_that_check_warns_of_are_warnings_here_too(shop: Shop) -> None:
     with pytest.raises(
         FailedError, match=r"the script meant cannot start: ModuleNotFoundError: No module named 'gone'"
     ):
-        shop.verify(recipe, before="1.2.0")
+        project.verify(recipe, before="1.2.0")
 
 
 SPACE = {"demo_space/plugin/__init__.py": "X = 1\n"}
@@ -322,41 +319,41 @@ NATIVE = {"demo_fast.cpython-399-x86_64-linux-gnu.so": b"\x7fELF", "demo_fast.ab
         ),
     ],
 )  # fmt: skip
-def test_every_kind_of_project_is_installed(shop: Shop, changes: dict[str, object], said: str) -> None:
-    """Libraries, which are no tools for uv, namespaces and programs with windows are verified, too."""
+def test_every_kind_of_project_is_installed(project: ReleasedProject, changes: dict[str, object], said: str) -> None:
+    """Libraries, namespaces and programs with windows."""
     recipe = replace(PREVIEW, **changes)  # type: ignore[arg-type]
-    shop.release(recipe, replace(FINAL, scripts=recipe.scripts, instead=recipe.instead))
-    report = shop.verify(recipe)
+    project.release(recipe, replace(FINAL, scripts=recipe.scripts, instead=recipe.instead))
+    report = project.verify(recipe)
     assert said in report.message
     assert report.warnings == ()
 
 
 @pytest.mark.full
-def test_a_module_that_needs_an_extra_is_a_warning(shop: Shop) -> None:
-    """Of a library's import packages some may fail; where all do, the release does."""
+def test_a_module_that_needs_an_extra_is_a_warning(project: ReleasedProject) -> None:
+    """Unless every import package of the library fails."""
     recipe = replace(PREVIEW, scripts={}, files=NATIVE)
-    shop.release(recipe, FINAL)
-    warnings = shop.verify(recipe).warnings
+    project.release(recipe, FINAL)
+    warnings = project.verify(recipe).warnings
     assert len(warnings) == 1
     assert warnings[0].startswith("demo_fast cannot be imported: ImportError: ")
     nothing = replace(PREVIEW, scripts={}, files={"demo_tool/__init__.py": "import no_such_module\n"})
-    shop.release(nothing)
+    project.release(nothing)
     with pytest.raises(FailedError, match="nothing of demo-tool can be imported: demo_tool cannot be imported"):
-        shop.verify(nothing)
+        project.verify(nothing)
 
 
 BROKEN = {"demo_dep/__init__.py": "raise ImportError('half a rewrite')\n"}
 
 
-def test_a_broken_pre_release_of_a_dependency_is_named(shop: Shop) -> None:
-    """Where --pre breaks on a dependency and the form for this project alone works, a warning gives both."""
+def test_a_broken_dependency_prerelease_is_a_warning(project: ReleasedProject) -> None:
+    """Where the form for this project alone works; the warning contains both commands."""
     recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
-    make_wheel(shop.upstream, Recipe(name="demo-dep", version="2.0.0a1", scripts={}, files=BROKEN))
-    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
-    shop.release(recipe, replace(recipe, version="1.2.0"))
-    warnings = shop.verify(recipe).warnings
-    told = {warning.partition(" ")[0] for warning in warnings}
-    assert told == {"`python", "`uv"}
+    make_wheel(project.upstream, Recipe(name="demo-dep", version="2.0.0a1", scripts={}, files=BROKEN))
+    make_wheel(project.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
+    project.release(recipe, replace(recipe, version="1.2.0"))
+    warnings = project.verify(recipe).warnings
+    programs = {warning.partition(" ")[0] for warning in warnings}
+    assert programs == {"`python", "`uv"}
     assert all("demo-dep" in warning and "2.0.0a1" in warning for warning in warnings)
     assert any(
         warning.endswith("python -m pip install --all-releases demo-tool --upgrade demo-tool") for warning in warnings
@@ -365,27 +362,27 @@ def test_a_broken_pre_release_of_a_dependency_is_named(shop: Shop) -> None:
 
 
 @pytest.mark.full
-def test_a_dependency_that_is_broken_for_good_is_a_failure(shop: Shop) -> None:
-    """Where neither form works, the reference command's error is told."""
+def test_a_dependency_that_breaks_both_forms_fails(project: ReleasedProject) -> None:
+    """With the reference command's error."""
     recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
-    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, files=BROKEN))
-    shop.release(recipe, replace(recipe, version="1.2.0"))
+    make_wheel(project.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, files=BROKEN))
+    project.release(recipe, replace(recipe, version="1.2.0"))
     with pytest.raises(FailedError, match="the script demo cannot start: ImportError: half a rewrite"):
-        shop.verify(recipe)
+        project.verify(recipe)
 
 
-def test_a_resolution_that_does_not_end_is_explained_and_the_narrow_form_is_tried_beside_it(shop: Shop) -> None:
-    """A preview whose dependencies' pre-releases make pip search is verified in time, and the warning names them."""
+def test_an_endless_resolution_is_a_warning(project: ReleasedProject) -> None:
+    """The form for this project alone verifies it in time; the warning lists the dependencies."""
     recipe = replace(PREVIEW, requires=["demo-dep", "demo-low"])
-    make_wheel(shop.upstream, Recipe(name="demo-low", version="1.0.0", scripts={}))
-    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, requires=["demo-low"]))
+    make_wheel(project.upstream, Recipe(name="demo-low", version="1.0.0", scripts={}))
+    make_wheel(project.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}, requires=["demo-low"]))
     for number in range(40):
         early = Recipe(name="demo-dep", version=f"2.0.0a{number}", scripts={}, requires=["demo-low>1"])
-        make_wheel(shop.upstream, early)
-    shop.release(recipe, replace(recipe, version="1.2.0"))
+        make_wheel(project.upstream, early)
+    project.release(recipe, replace(recipe, version="1.2.0"))
     begun = time.monotonic()
     slowly = delaying(1, lambda path: "2.0.0a" in path)
-    report = shop.verify(recipe, wrap=slowly, settings="verify-seconds = 20\n")
+    report = project.verify(recipe, wrap=slowly, settings="verify-seconds = 20\n")
     assert time.monotonic() - begun < 30
     warning = next(warning for warning in report.warnings if warning.startswith("`python"))
     assert "and takes too long: `python -m pip install --pre --upgrade demo-tool` had not ended after 20 s" in warning
@@ -396,15 +393,15 @@ def test_a_resolution_that_does_not_end_is_explained_and_the_narrow_form_is_trie
 
 
 @pytest.mark.full
-def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: Shop) -> None:
-    """Where no form ends in time, the failure says how long it took and what was being done."""
+def test_a_slow_index_ends_in_time_and_hints_at_the_setting(project: ReleasedProject) -> None:
+    """The message contains the seconds and the command."""
     recipe = replace(PREVIEW, requires=["demo-dep"])
-    make_wheel(shop.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
-    shop.release(recipe, replace(recipe, version="1.2.0"))
+    make_wheel(project.upstream, Recipe(name="demo-dep", version="1.0.0", scripts={}))
+    project.release(recipe, replace(recipe, version="1.2.0"))
     begun = time.monotonic()
     slowly = delaying(12, lambda path: "demo-dep" in path or "demo_dep" in path)
     with pytest.raises(FailedError) as caught:
-        shop.verify(recipe, wrap=slowly, settings="verify-seconds = 10\n")
+        project.verify(recipe, wrap=slowly, settings="verify-seconds = 10\n")
     assert time.monotonic() - begun < 40
     assert "`python -m pip install --pre --upgrade demo-tool` had not ended after 10 s" in str(caught.value)
     assert "`uv tool install --prerelease allow --upgrade demo-tool` had not ended after 10 s" in str(caught.value)
@@ -431,15 +428,15 @@ def test_an_index_that_answers_slowly_ends_in_time_and_names_the_setting(shop: S
         ),
     ],
 )  # fmt: skip
-def test_what_made_an_installer_slow_is_read_from_its_output(said: str, why: str) -> None:
-    """The projects that pip searches, unless it has found them all, or else the last line."""
+def test_the_cause_of_a_slow_install_is_read_from_its_output(said: str, why: str) -> None:
+    """The projects that pip searches, unless it has found them all; otherwise the last line."""
     assert why_slow(said) == why
 
 
-@pytest.mark.parametrize(("brought", "fails"), [("1.2.9", True), ("1.3.0", False), ("1.4.0.dev1", False)])
-def test_preview_users_get_a_public_release_or_what_is_above_it(brought: str, fails: bool) -> None:
-    """A preview command that still brings something older than the new final is a failure, and says both versions."""
-    came = InstallResult("pip install --pre demo-tool", Version(brought))
+@pytest.mark.parametrize(("installed", "fails"), [("1.2.9", True), ("1.3.0", False), ("1.4.0.dev1", False)])
+def test_an_older_version_for_preview_users_fails(installed: str, fails: bool) -> None:
+    """After a final; the message contains both versions."""
+    came = InstallResult("pip install --pre demo-tool", Version(installed))
     if not fails:
         assert check_not_below(came, Version("1.3.0")) == ()
         return

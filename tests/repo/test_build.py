@@ -1,4 +1,4 @@
-"""The build: one commit from a clean clone, foreign code without secrets, and a dist/ that is whole or untouched."""
+"""The build: one commit from a clean clone, without secrets, and a dist/ that is complete or unchanged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _build(run_session: RunSession, repo: Repo, *words: str) -> Outcome:
 
 
 def _change_backend(repo: Repo, body: str) -> None:
-    """Commit another backend, and nothing of what a build has left."""
+    """Commit another backend, without the files of an earlier build."""
     repo.write({"own_backend.py": own_backend(body).files["own_backend.py"]})
     repo.git("commit", "--quiet", "--all", "--message", "another backend")
 
@@ -58,8 +58,10 @@ def _metadata(repo: Repo) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("backend", ["hatchling", pytest.param("poetry-core", marks=pytest.mark.full)])
-def test_version_and_commit_are_in_both_files(make_repo: MakeRepo, run_session: RunSession, backend: str) -> None:
-    """METADATA and PKG-INFO carry the preview's version and its commit's address; no tracked file changes."""
+def test_wheel_and_sdist_contain_version_and_commit_url(
+    make_repo: MakeRepo, run_session: RunSession, backend: str
+) -> None:
+    """In METADATA and PKG-INFO; no tracked file changes."""
     repo = make_repo(Sample(backend=backend))
     sha = repo.git("rev-parse", "HEAD")
     outcome = _build(run_session, repo, "--run-number", "7")
@@ -81,8 +83,8 @@ def test_version_and_commit_are_in_both_files(make_repo: MakeRepo, run_session: 
     assert (repo.root / "release.json").stat().st_mtime_ns >= max(p.stat().st_mtime_ns for p in [dist, *dist.iterdir()])
 
 
-def test_a_copy_of_the_version_goes_along(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """What a version-file contains is the preview's version in wheel and sdist, its date that of the release before."""
+def test_version_files_get_the_previews_version(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """In wheel and sdist; the date stays that of the last release."""
     copies = "".join(
         f'\n[[tool.release-channels.version-files]]\npath = "src/demo_tool/about.py"\npattern = "{pattern}"\n'
         for pattern in ("VERSION = '{version}'", "RELEASED = '{date}'")
@@ -96,10 +98,10 @@ def test_a_copy_of_the_version_goes_along(make_repo: MakeRepo, run_session: RunS
     assert (repo.root / "src/demo_tool/about.py").read_text() == about
 
 
-def test_uncommitted_changes_are_told_and_not_built(
+def test_uncommitted_changes_are_reported_and_not_built(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Changed, staged and new files stay where they are and are in neither distribution."""
+    """Changed, staged and new files stay as they are."""
     repo = make_repo(own_backend())
     repo.write({"src/demo_tool/__init__.py": "uncommitted\n", "src/demo_tool/new.py": "uncommitted\n"})
     repo.write({"src/demo_tool/staged.py": "uncommitted\n"})
@@ -112,8 +114,8 @@ def test_uncommitted_changes_are_told_and_not_built(
 
 
 @pytest.mark.parametrize("name", ["dist/kept.txt", "release.json"])
-def test_what_git_tracks_is_not_written_over(make_repo: MakeRepo, run_session: RunSession, name: str) -> None:
-    """A tracked dist/ or release.json is refused with the command that ends it, before anything is built."""
+def test_a_tracked_dist_or_manifest_is_refused(make_repo: MakeRepo, run_session: RunSession, name: str) -> None:
+    """Before the build, with the command that untracks it."""
     repo = make_repo(own_backend())
     repo.commit("tracked", {name: "kept"})
     before = repo.fingerprint()
@@ -124,10 +126,10 @@ def test_what_git_tracks_is_not_written_over(make_repo: MakeRepo, run_session: R
 
 
 @pytest.mark.parametrize("name", ["dist", "release.json"])
-def test_a_place_that_is_taken_is_refused_before_the_build(
+def test_an_unsuitable_dist_is_refused_before_the_build(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, name: str
 ) -> None:
-    """A dist that is a link stays one, and the manifest of the last build stays with it."""
+    """A link stays one, and the last build's manifest stays."""
     repo = make_repo(own_backend())
     (tmp_path / "elsewhere").mkdir()
     (repo.root / "release.json").write_text("old")
@@ -141,8 +143,8 @@ def test_a_place_that_is_taken_is_refused_before_the_build(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_failing_backend_shows_its_end_and_moves_nothing(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """The last 40 lines are in the hint; dist/ and release.json of the build before stay as they were."""
+def test_a_failing_backend_changes_no_file(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Its last 40 lines are in the hint."""
     repo = make_repo(own_backend())
     assert _build(run_session, repo).result is Result.DONE
     # All on one stream: uv reads a backend's two pipes side by side, and their lines reach it in no fixed order.
@@ -181,10 +183,10 @@ _WITHHELD = (
 )
 
 
-def test_a_build_backend_sees_no_secret_and_no_setting(
+def test_a_build_backend_gets_no_secret_and_no_setting(
     make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Foreign code gets the clock of the commit and where its packages come from, and nothing that steers or opens."""
+    """It gets the commit's clock and the package sources."""
     body = "import json\nEXTRA['seen.json'] = json.dumps(dict(os.environ))\n"
     repo = make_repo(own_backend(body, settings='build-environment = ["HARMLESS"]\n'))
     for name in _WITHHELD:
@@ -202,10 +204,10 @@ def test_a_build_backend_sees_no_secret_and_no_setting(
     assert (seen["SOURCE_DATE_EPOCH"], seen["HARMLESS"], seen["TZ"]) == (clock, "stays", "UTC")
 
 
-def test_a_git_that_a_backend_runs_knows_no_user(
+def test_git_in_a_backend_reads_no_user_configuration(
     make_repo: MakeRepo, run_session: RunSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Backends ask git which files belong to the project: the user's excludes must not decide that."""
+    """Backends list the project's files with it; the user's excludes must not apply."""
     (tmp_path / "xdg" / "git").mkdir(parents=True)
     (tmp_path / "xdg" / "git" / "ignore").write_text("generated.txt\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
@@ -228,7 +230,7 @@ def _constraints(wheelhouse: Path, digest: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "result", "says"),
+    ("content", "result", "hint"),
     [
         ("right", Result.DONE, ""),
         ("wrong", Result.FAILED, "ash"),
@@ -243,9 +245,9 @@ def test_the_build_backend_can_be_pinned_by_hash(
     tmp_path: Path,
     content: str,
     result: Result,
-    says: str,
+    hint: str,
 ) -> None:
-    """The right hash builds, another one is refused by uv, and a file that is not of the commit by us."""
+    """uv refuses another hash, and the tool a constraints file that is not committed."""
     named = str(tmp_path / "build.txt") if content == "outside" else "build.txt"
     repo = make_repo(own_backend(settings=f'build-constraints = "{named}"\n', requires='"flit-core"'))
     (tmp_path / "build.txt").write_text(_constraints(wheelhouse))
@@ -254,12 +256,12 @@ def test_the_build_backend_can_be_pinned_by_hash(
     before = repo.fingerprint()
     outcome = _build(run_session, repo)
     assert outcome.result is result
-    assert says in outcome.message + outcome.hint
+    assert hint in outcome.message + outcome.hint
     assert (repo.fingerprint() == before) is (result is not Result.DONE)
 
 
-def test_a_symbolic_link_in_place_of_pyproject_is_refused(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """Writing the version through a link would change a file outside of the clone."""
+def test_a_symlinked_pyproject_is_refused(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Writing through it would change a file outside the clone."""
     repo = make_repo(own_backend())
     repo.git("mv", "pyproject.toml", "real.toml")
     (repo.root / "pyproject.toml").symlink_to("real.toml")
@@ -280,10 +282,10 @@ _REMOTES = [
 
 
 @pytest.mark.parametrize(("remote", "url"), _REMOTES, ids=["password", "ssh", "rewritten here", "path"])
-def test_no_address_of_this_machine_gets_into_the_files(
+def test_no_local_address_gets_into_the_distributions(
     make_repo: MakeRepo, run_session: RunSession, remote: str, url: str | None
 ) -> None:
-    """Where the project names no repository the remote does, without passwords, `insteadOf` rules and local paths."""
+    """A repository URL from the remote has no password, `insteadOf` rule or local path."""
     repo = make_repo(own_backend(urls="\n"))
     repo.git("remote", "set-url", "origin", remote)
     repo.git("config", "url.https://hunter2@rewritten.example.org/.insteadOf", "alias:")
@@ -310,11 +312,11 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 @pytest.mark.parametrize("kind", ["sdist", pytest.param("wheel", marks=pytest.mark.full)])
-def test_a_build_that_is_interrupted_leaves_nothing(
+def test_an_interrupted_build_leaves_nothing(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals, kind: str,
 ) -> None:  # fmt: skip
-    """The backend ends, too; no temporary directory stays, and dist/ and release.json are those of the last build."""
+    """No backend, no temporary directory; dist/ and release.json stay those of the last build."""
     repo = make_repo(own_backend())
     assert _build(run_session, repo).result is Result.DONE
     mark, temporary = tmp_path / "backend-runs", tmp_path / "temporary"
@@ -344,16 +346,14 @@ def test_a_build_that_is_interrupted_leaves_nothing(
 
 
 def _commit(repo: Repo, files: dict[str, str]) -> None:
-    """Commit these files, and nothing of what a build has left."""
+    """Commit these files, without the files of an earlier build."""
     repo.write(files)
     repo.git("add", *files)
     repo.git("commit", "--quiet", "--message", "files")
 
 
-def test_filtered_files_are_judged_by_the_archive_that_contains_them(
-    make_repo: MakeRepo, run_session: RunSession
-) -> None:
-    """A pointer is a warning in an sdist and stops a wheel; the refusal shows the entry that allows it."""
+def test_a_filtered_file_is_a_warning_in_sdists_and_stops_wheels(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The refusal contains the entry that allows it."""
     repo = make_repo(own_backend(settings="rebuild = false\n"))
     _commit(repo, {".gitattributes": "*.png filter=lfs\n*.ipynb filter=nbstripout\n", "docs/a.png": "pointer"})
     outcome = _build(run_session, repo)
@@ -375,8 +375,8 @@ def test_filtered_files_are_judged_by_the_archive_that_contains_them(
     assert _wheel(repo)["demo_tool/b.png"] == "other pointer"
 
 
-def test_a_pin_of_uv_does_not_rule_the_build(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """The uv of this tool builds, and what the project says of the build requirements still holds."""
+def test_a_conflicting_uv_pin_does_not_stop_the_build(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The project's other build settings still apply."""
     pinned = own_backend(requires='"no-such-backend-requirement"')
     text = str(pinned.files["pyproject.toml"])
     repo = make_repo(Sample(files={**own_backend().files}))
@@ -391,10 +391,8 @@ def test_a_pin_of_uv_does_not_rule_the_build(make_repo: MakeRepo, run_session: R
     assert "no-such-backend-requirement" in outcome.hint
 
 
-def test_the_version_is_committed_where_the_backend_packs_the_commit(
-    make_repo: MakeRepo, run_session: RunSession
-) -> None:
-    """meson-python packs HEAD: the edit is committed in the clone, the same each time, and no commit is made here."""
+def test_the_version_is_committed_for_backends_that_pack_head(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """meson-python; a deterministic commit in the clone, and none in the checkout."""
     sample = own_backend(settings="rebuild = false\n")
     backend = str(sample.files["own_backend.py"]).replace(
         'Path("pyproject.toml").read_text()',
@@ -416,7 +414,7 @@ def test_the_version_is_committed_where_the_backend_packs_the_commit(
 
 
 def test_sdist_and_wheel_are_made_by_one_uv_build(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """uv runs its own backend for both, as `uv build` does, whatever newer or older one the index has."""
+    """With uv's own backend, as `uv build` does, whatever version the index has."""
     repo = make_repo(Sample(settings="rebuild = false\n"))
     assert _build(run_session, repo).result is Result.DONE
     (text,) = (text for name, text in _wheel(repo).items() if name.endswith(".dist-info/WHEEL"))

@@ -1,4 +1,4 @@
-"""The check step: one report with everything, and nothing uploaded where an error is in it."""
+"""The check step: all findings in one report, and no upload after an error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _on_index(repo: Repo) -> list[str]:
 def test_all_findings_are_in_one_report_and_nothing_is_uploaded(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Errors of several kinds come together, each once on its line and in the hint, and the upload never begins."""
+    """Each error once on its line and in the hint."""
     body = "CORE += 'Classifier: No :: Such\\nRequires-Dist: x @ https://example.org/x.whl\\n'\n" + _CLOCK
     repo = make_repo(own_backend(body, scripts=("demo-tool", "broken")))
     text = (repo.root / "pyproject.toml").read_text().replace('broken = "demo_tool:main"', 'broken = "demo_tool:gone"')
@@ -52,10 +52,10 @@ def test_all_findings_are_in_one_report_and_nothing_is_uploaded(
     assert shown.count(line) == 1
 
 
-def test_a_backend_that_packs_the_clock_is_reported_with_the_reason(
+def test_an_unreproducible_build_is_one_warning(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two builds that differ are a warning, once, which names the member that differs; the release continues."""
+    """It contains the member that differs; the release continues."""
     repo = make_repo(own_backend(_CLOCK))
     outcome = run_session(repo, steps=_CHECKED)
     assert outcome.result is Result.DONE
@@ -67,7 +67,7 @@ def test_a_backend_that_packs_the_clock_is_reported_with_the_reason(
 
 
 def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: RunSession, tmp_path: Path) -> None:
-    """With `rebuild = false` the backend runs once, and the report does not claim a comparison."""
+    """With `rebuild = false` no comparison is reported."""
     count = (
         f"def during(kind):\n    with open({str(tmp_path / 'runs')!r}, 'a') as out:\n        out.write(kind + ' ')\n"
     )
@@ -88,10 +88,10 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
         pytest.param(("check",), id="afterwards", marks=pytest.mark.full),
     ],
 )
-def test_a_second_build_that_fails_is_a_finding_among_the_others(
+def test_a_failing_second_build_is_one_finding(
     make_repo: MakeRepo, run_session: RunSession, steps: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A backend that fails where it builds again does not keep the report from being read."""
+    """The report contains the other findings too."""
     body = (
         "CORE += 'Classifier: No :: Such\\n'\n"
         "def during(kind):\n    if kind == 'wheel' and 'release-channels-rebuild' in os.getcwd():\n"
@@ -107,8 +107,8 @@ def test_a_second_build_that_fails_is_a_finding_among_the_others(
     assert shown.count("a second build of the same commit failed: the build backend could not build the wheel") == 1
 
 
-def test_a_final_whose_second_build_holds_something_else_is_refused(make_repo: MakeRepo) -> None:
-    """Which of the two its users get would be chance, and a release that breaks off could never be completed."""
+def test_a_final_with_a_different_second_build_is_refused(make_repo: MakeRepo) -> None:
+    """It could not be completed after an interrupt."""
     made = own_backend(_CLOCK)
     text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
     repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
@@ -130,10 +130,10 @@ def wait_for(name):
 """
 
 
-def test_a_build_that_fails_next_to_the_second_is_tried_alone(
+def test_a_build_that_fails_in_parallel_is_retried_alone(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
-    """A backend that stages in a shared place finds it taken; alone it builds, and both are reported."""
+    """Both are reported."""
     body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
         "def during(kind):\n"
         "    if IS_SECOND:\n        (HERE / 'taken').touch()\n        wait_for('alone')\n"
@@ -152,10 +152,10 @@ def test_a_build_that_fails_next_to_the_second_is_tried_alone(
     "harm", ["raise SystemExit('taken')", "EXTRA['demo_tool/x.py'] = 'X = 1'"], ids=["fail", "mix"]
 )
 @pytest.mark.full
-def test_a_failure_only_next_to_the_first_build_is_not_believed(
+def test_a_second_build_that_fails_in_parallel_is_retried(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, harm: str
 ) -> None:
-    """The second build is made again without another next to it, before it is reported."""
+    """Before it is reported."""
     body = f"SHARED = {str(tmp_path)!r}\n{_SHARED}" + (
         "def during(kind):\n    if IS_SECOND and kind == 'wheel' and not (HERE / 'once').exists():\n"
         f"        (HERE / 'once').touch()\n        {harm}\n"
@@ -167,7 +167,7 @@ def test_a_failure_only_next_to_the_first_build_is_not_believed(
 
 
 def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """What is checked must be what was built: a file in dist/ with other bytes is named."""
+    """The message contains the file."""
     repo = make_repo(own_backend())
     assert run_session(repo, steps=("build",)).result is Result.DONE
     (wheel,) = (repo.root / "dist").glob("*.whl")
@@ -180,8 +180,8 @@ def test_files_that_changed_after_the_build_are_an_error(make_repo: MakeRepo, ru
     assert repo.fingerprint() == before
 
 
-def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """uv takes a tool away from users whose script is gone, so the newest release on the index is looked into."""
+def test_a_script_of_the_last_release_must_not_get_lost(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """uv would delete the tool on upgrade."""
     repo = make_repo(own_backend(scripts=("a",)))
     index = repo.root / ".release-channels" / "index"
     index.mkdir(parents=True)
@@ -196,13 +196,13 @@ def test_a_script_that_the_last_release_had_may_not_get_lost(make_repo: MakeRepo
 
 
 def _with_tail(tail: str, settings: str = "") -> Sample:
-    """Make a project with the one script `a` and more at the end of its pyproject.toml."""
+    """Build a project with one script `a` and this end of pyproject.toml."""
     made = own_backend(scripts=("a",), settings=settings + "rebuild = false\n")
     return Sample(files={**made.files, "pyproject.toml": str(made.files["pyproject.toml"]) + tail})
 
 
 def _final(make_repo: MakeRepo, settings: str = "", tail: str = "") -> Repo:
-    """Make a tagged commit of it that contains the final 1.2.0."""
+    """Commit and tag the final 1.2.0 of it."""
     made = _with_tail(tail, settings)
     text = str(made.files["pyproject.toml"]).replace("1.2.0.dev0", "1.2.0")
     repo = tagged(make_repo(Sample(files={**made.files, "pyproject.toml": text})))
@@ -214,8 +214,8 @@ def _wheel(repo: Repo, version: str, *scripts: str) -> None:
     make_wheel(index_of(repo), Recipe(version=version, scripts=dict.fromkeys(scripts, "demo_tool.cli:main")))
 
 
-def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeRepo) -> None:
-    """A final is compared with the newest final: a script may come and go between two of them."""
+def test_a_final_does_not_lose_what_only_previews_had(make_repo: MakeRepo) -> None:
+    """A final is compared with the newest final."""
     repo = _final(make_repo)
     _wheel(repo, "1.1.0", "a")
     _wheel(repo, "1.2.0.dev4", "a", "tried")
@@ -227,8 +227,8 @@ def test_what_a_preview_alone_had_is_nothing_that_a_final_loses(make_repo: MakeR
     assert "demo-tool 1.2.0 has lost the script b, which demo-tool 1.1.1 had (" in outcome.hint
 
 
-def test_an_allowed_loss_is_reported_and_stops_nothing(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """`allow` names them one by one: any other is missed all the same, and the refusal shows its entry."""
+def test_an_allowed_script_loss_is_only_a_note(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another one is refused, with its `allow` entry in the hint."""
     repo = _final(make_repo, 'allow = ["lost-scripts:b"]\n')
     _wheel(repo, "1.1.0", "a", "b")
     assert public_steps(repo, *_CHECKED).result is Result.DONE
@@ -243,10 +243,10 @@ def test_an_allowed_loss_is_reported_and_stops_nothing(make_repo: MakeRepo, caps
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_a_comparison_that_cannot_be_made_is_reported(
+def test_an_unavailable_previous_wheel_is_reported(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
 ) -> None:
-    """The newest release's wheel is listed and is not available: a warning for a preview, and the end for a final."""
+    """A warning for a preview, an error for a final."""
     with serve_staging(tmp_path / "staging") as staging:
         tail = staging.tail()
         repo = _final(make_repo, tail=tail) if channel is Channel.PUBLIC else make_repo(_with_tail(tail))
@@ -262,7 +262,6 @@ def test_a_comparison_that_cannot_be_made_is_reported(
 
 
 def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
-    """Nobody upgrades from a release that was taken back: what it had is not missed."""
     repo = _final(make_repo)
     _wheel(repo, "1.0.0", "a")
     _wheel(repo, "1.1.0", "a", "b")
@@ -271,8 +270,7 @@ def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
     assert public_steps(repo, *_CHECKED).result is Result.DONE
 
 
-def test_releases_on_the_index_count_against_the_limit(make_repo: MakeRepo) -> None:
-    """Every other release counts against the project's limit."""
+def test_published_releases_count_against_the_project_limit(make_repo: MakeRepo) -> None:
     repo = _final(make_repo, "project-limit = 40000\n")
     big = {"demo_tool/data.bin": random.Random(0).randbytes(50_000)}
     make_wheel(index_of(repo), Recipe(version="1.0.0", scripts={}, files=big))
@@ -287,10 +285,8 @@ def test_releases_on_the_index_count_against_the_limit(make_repo: MakeRepo) -> N
     ],
     ids=["file", "project"],
 )
-def test_the_limits_of_the_configuration_count(
-    make_repo: MakeRepo, run_session: RunSession, settings: str, message: str
-) -> None:
-    """A file or a project above its limit is refused before a byte is uploaded."""
+def test_the_configured_limits_apply(make_repo: MakeRepo, run_session: RunSession, settings: str, message: str) -> None:
+    """Before a byte is uploaded."""
     repo = make_repo(own_backend(settings=settings + "rebuild = false\n"))
     outcome = run_session(repo, steps=_UPLOADED)
     assert outcome.result is Result.REFUSED
@@ -333,7 +329,7 @@ def _pack(path: Path, members: _Members, level: int) -> Path:
 def test_the_difference_of_two_builds_is_described(
     tmp_path: Path, ending: str, members: _Members, level: int, message: str
 ) -> None:
-    """The weightiest difference is named, with the member where there is one."""
+    """By its most important difference and, if any, its member."""
     first = _pack(tmp_path / f"one{ending}", _SAME, 9)
     other = _pack(tmp_path / f"other{ending}", members, level)
     difference = explain_difference(first, other)
@@ -341,8 +337,7 @@ def test_the_difference_of_two_builds_is_described(
     assert difference.is_weighty is (message.endswith(("only one of them", "differ")))
 
 
-def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
-    """A link has no bytes: where it leads is what it holds."""
+def test_a_different_link_target_is_a_difference(tmp_path: Path) -> None:
     for name, target in (("one", "x"), ("other", "y")):
         with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as sdist:
             member = tarfile.TarInfo("link")
@@ -352,8 +347,8 @@ def test_another_target_of_a_link_is_another_content(tmp_path: Path) -> None:
     assert explain_difference(tmp_path / "one.tar.gz", tmp_path / "other.tar.gz") == expected
 
 
-def test_a_copy_of_the_version_that_disagrees_is_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
-    """CITATION.cff names another version than pyproject.toml: nothing is uploaded, and the place is named."""
+def test_a_differing_version_file_is_an_error(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """Nothing is uploaded."""
     settings = 'version-files = [{path = "CITATION.cff", pattern = "version: {version}"}]\n'
     files: dict[str, str | bytes] = {"CITATION.cff": "version: 1.1.0\n", "README.md": "pip install demo-tool==1.0.0\n"}
     repo = make_repo(Sample(settings=settings, files=files))

@@ -1,4 +1,4 @@
-"""A clean clone contains the bytes that git stores, whatever the machine's git is configured to do with them."""
+"""A clean clone contains the bytes that git stores, whatever the machine's git configuration is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _umask(mask: int) -> Iterator[None]:
 
 
 def _tree(root: Path) -> dict[str, tuple[bytes, str]]:
-    """Every path of a tree below its top with content and mode, git's own directories left out."""
+    """Return every path of a tree with content and mode, without git's own directories."""
     found: dict[str, tuple[bytes, str]] = {}
     for path in sorted(root.rglob("*")):
         if ".git" not in path.relative_to(root).parts:
@@ -42,7 +42,7 @@ def _files(clone: Path) -> dict[str, bytes]:
 
 
 def _dangling(repo: Repo, content: bytes) -> str:
-    """Make a commit that no ref and no reflog names."""
+    """Create a commit without a ref or reflog entry."""
     words = ["git", "hash-object", "-w", "--stdin"]
     blob = subprocess.run(words, cwd=repo.root, input=content, check=True, capture_output=True).stdout.decode().strip()
     entry = f"100644 blob {blob}\tonly.txt\n".encode()
@@ -50,8 +50,8 @@ def _dangling(repo: Repo, content: bytes) -> str:
     return repo.git("commit-tree", "-m", "dangling", tree.stdout.decode().strip())
 
 
-def test_a_commit_that_no_ref_names_is_cloned(repo: Repo, tmp_path: Path) -> None:
-    """Any commit whose objects are here can be built, and cloning it moves nothing."""
+def test_a_commit_without_a_ref_is_cloned(repo: Repo, tmp_path: Path) -> None:
+    """Cloning moves no ref."""
     sha = _dangling(repo, b"only\r\n")
     before = repo.fingerprint()
     clone_commit(repo.root, sha, tmp_path / "clone")
@@ -59,8 +59,8 @@ def test_a_commit_that_no_ref_names_is_cloned(repo: Repo, tmp_path: Path) -> Non
     assert repo.fingerprint() == before
 
 
-def test_an_older_commit_is_cloned_without_what_came_later(repo: Repo, tmp_path: Path) -> None:
-    """The clone contains the commit that was asked for: no later file, and nothing uncommitted."""
+def test_an_older_commit_is_cloned_alone(repo: Repo, tmp_path: Path) -> None:
+    """Without later or uncommitted files."""
     older = repo.commit("older", {"a.txt": "a"})
     repo.commit("newer", {"b.txt": "b"})
     repo.write({"a.txt": "uncommitted", "c.txt": "untracked"})
@@ -71,7 +71,7 @@ def test_an_older_commit_is_cloned_without_what_came_later(repo: Repo, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["shallow", "linked worktree", "shared"])
-def test_a_repository_of_another_kind_is_a_source_too(repo: Repo, tmp_path: Path, kind: str) -> None:
+def test_repositories_of_every_kind_are_cloned(repo: Repo, tmp_path: Path, kind: str) -> None:
     """Where git keeps objects and history makes no difference."""
     repo.commit("more", {"more.txt": "more"})
     repo.git("push", "--quiet")
@@ -88,8 +88,7 @@ def test_a_repository_of_another_kind_is_a_source_too(repo: Repo, tmp_path: Path
     assert log.stdout.decode().split()[0] == sha
 
 
-def test_a_repository_with_sha256_names_works(tmp_path: Path, offline: None) -> None:
-    """The clone takes the object format of its source."""
+def test_a_sha256_repository_is_cloned(tmp_path: Path, offline: None) -> None:
     root = tmp_path / "sha256"
     subprocess.run(["git", "init", "--quiet", "--object-format=sha256", str(root)], check=True)
     repo = Repo(root, root)
@@ -99,8 +98,8 @@ def test_a_repository_with_sha256_names_works(tmp_path: Path, offline: None) -> 
     assert _files(tmp_path / "clone") == {"a.txt": b"a"}
 
 
-def test_no_setting_of_the_machine_changes_a_byte(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Line endings, hooks, templates, attributes, excludes and GIT_ variables of user and system change nothing."""
+def test_machine_settings_change_no_byte(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line endings, hooks, templates, attributes, excludes and GIT_ variables."""
     repo.git("config", "core.autocrlf", "false")
     repo.write(
         {"lf.txt": "a\nb\n", "crlf.txt": b"a\r\nb\r\n", "id.txt": "$Id$\n", "run.sh": "#!/bin/sh\n", "x.log": "x\n"}
@@ -122,7 +121,7 @@ def test_no_setting_of_the_machine_changes_a_byte(repo: Repo, tmp_path: Path, mo
 
 
 def _disturb(repo: Repo, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set everything on a machine that makes git write other bytes."""
+    """Set every setting that makes git write other bytes."""
     for name in ("hooks", "template/info", "xdg/git"):
         (machine / name).mkdir(parents=True)
     hook = machine / "hooks" / "post-checkout"
@@ -149,10 +148,10 @@ def _disturb(repo: Repo, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
 
 
-def test_attributes_in_their_default_place_change_nothing(
+def test_the_users_default_attributes_file_is_ignored(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user's attributes file is read by git without any setting that names it."""
+    """git reads it without a setting."""
     sha = repo.commit("files", {"a.txt": "a\n"})
     (tmp_path / "xdg" / "git").mkdir(parents=True)
     (tmp_path / "xdg" / "git" / "attributes").write_text("* text eol=crlf\n")
@@ -161,8 +160,7 @@ def test_attributes_in_their_default_place_change_nothing(
     assert _files(tmp_path / "clone")["a.txt"] == b"a\n"
 
 
-def test_attributes_of_the_project_count(repo: Repo, tmp_path: Path) -> None:
-    """What the commit itself says of line endings holds: it is the same everywhere."""
+def test_attributes_of_the_project_apply(repo: Repo, tmp_path: Path) -> None:
     sha = repo.commit("files", {".gitattributes": "*.bat text eol=crlf\n", "a.bat": "a\r\n", "a.txt": "a\n"})
     clone_commit(repo.root, sha, tmp_path / "clone")
     files = _files(tmp_path / "clone")
@@ -170,7 +168,7 @@ def test_attributes_of_the_project_count(repo: Repo, tmp_path: Path) -> None:
 
 
 def test_a_strict_umask_gives_the_same_modes(repo: Repo, tmp_path: Path) -> None:
-    """Modes go into distributions, so they must not depend on who builds."""
+    """Distributions contain the modes."""
     sha = repo.commit("files", {"deep/er/a.txt": "a\n"})
     (tmp_path / "places").mkdir()
     for mask in (0o022, 0o077, 0o002):
@@ -194,10 +192,10 @@ FILTERS = {
 
 
 @pytest.mark.parametrize(("attributes", "filtered"), FILTERS.items(), ids=range(len(FILTERS)))
-def test_files_that_a_filter_would_fill_in_are_known(
+def test_files_that_need_a_filter_are_listed(
     repo: Repo, tmp_path: Path, attributes: str, filtered: tuple[str, ...]
 ) -> None:
-    """The clone contains what git stores, and those files are named that a filter changes when they are written."""
+    """The clone contains what git stores."""
     sha = repo.commit("files", {".gitattributes": attributes, "a.bin": "pointer", "sub/b.bin": "pointer"})
     clone_commit(repo.root, sha, tmp_path / "clone")
     assert _files(tmp_path / "clone")["a.bin"] == b"pointer"
@@ -205,7 +203,7 @@ def test_files_that_a_filter_would_fill_in_are_known(
 
 
 def _with_submodule(make_repo: MakeRepo) -> tuple[Repo, str]:
-    """Make a project with a submodule that has one itself."""
+    """Create a project with a nested submodule."""
     outer, inner, innermost = make_repo(), make_repo(), make_repo()
     innermost.commit("innermost", {"deepest.txt": "deepest"})
     inner.commit("inner", {"deep.txt": "deep"})
@@ -222,8 +220,8 @@ def _check_submodules(clone: Path) -> None:
     assert (files["libs/sub/deep.txt"], files["libs/sub/nested dir/deepest.txt"]) == (b"deep", b"deepest")
 
 
-def test_submodules_come_along_nested_ones_too(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """Checked out submodules are cloned at the commit's state, not at what stands in them now."""
+def test_nested_submodules_are_cloned(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """At the commit's state, not the checkout's."""
     outer, sha = _with_submodule(make_repo)
     (outer.root / "libs" / "sub" / "deep.txt").write_text("uncommitted")
     clone_commit(outer.root, sha, tmp_path / "clone")
@@ -231,8 +229,8 @@ def test_submodules_come_along_nested_ones_too(make_repo: MakeRepo, tmp_path: Pa
 
 
 @pytest.mark.parametrize("form", ["../../../elsewhere", "/elsewhere"], ids=["climbs", "absolute"])
-def test_the_name_of_a_submodule_leads_to_no_other_repository(make_repo: MakeRepo, tmp_path: Path, form: str) -> None:
-    """A commit names its submodules: one must not bring files of whatever else lies on this machine into a release.
+def test_a_submodules_name_cannot_lead_to_another_repository(make_repo: MakeRepo, tmp_path: Path, form: str) -> None:
+    """A commit contains the name: a release must not get other files of this machine by it.
 
     Source: git's own manual, gitmodules; git ignores such names.
     """
@@ -255,8 +253,8 @@ def test_the_name_of_a_submodule_leads_to_no_other_repository(make_repo: MakeRep
     assert not list((tmp_path / "clone").rglob("private.txt"))
 
 
-def test_a_submodule_that_only_git_holds_is_enough(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """After `git submodule deinit` the working tree is empty, and git's store still has the commit."""
+def test_a_deinitialized_submodule_is_cloned(make_repo: MakeRepo, tmp_path: Path) -> None:
+    """Git still stores its commit."""
     outer, sha = _with_submodule(make_repo)
     outer.git("submodule", "--quiet", "deinit", "--all", "--force")
     assert not (outer.root / "libs" / "sub" / "deep.txt").exists()
@@ -264,8 +262,7 @@ def test_a_submodule_that_only_git_holds_is_enough(make_repo: MakeRepo, tmp_path
     _check_submodules(tmp_path / "clone")
 
 
-def test_a_linked_worktree_finds_submodules_in_the_common_store(make_repo: MakeRepo, tmp_path: Path) -> None:
-    """A linked worktree has no submodules of its own; those of the main one hold the same commits."""
+def test_a_linked_worktree_uses_the_main_ones_submodules(make_repo: MakeRepo, tmp_path: Path) -> None:
     outer, sha = _with_submodule(make_repo)
     outer.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
     clone_commit(tmp_path / "linked", sha, tmp_path / "clone")
@@ -273,8 +270,8 @@ def test_a_linked_worktree_finds_submodules_in_the_common_store(make_repo: MakeR
 
 
 @pytest.mark.parametrize("kind", ["never fetched", "not in .gitmodules"])
-def test_a_submodule_that_is_not_here_is_refused(make_repo: MakeRepo, tmp_path: Path, kind: str) -> None:
-    """No network is used behind the user's back: the message names the submodule and the command."""
+def test_a_missing_submodule_is_refused(make_repo: MakeRepo, tmp_path: Path, kind: str) -> None:
+    """No network is used; the hint contains the command."""
     repo = make_repo()
     if kind == "never fetched":
         text = '[submodule "sub"]\n\tpath = libs/sub\n\turl = ../sub.git\n'
@@ -290,8 +287,8 @@ def test_a_submodule_that_is_not_here_is_refused(make_repo: MakeRepo, tmp_path: 
     assert repo.fingerprint() == before
 
 
-def test_a_partial_clone_is_refused_and_not_built_with_holes(repo: Repo, tmp_path: Path) -> None:
-    """git leaves out what it cannot read and exits with 0; a file of the commit that is not there is named."""
+def test_a_partial_clone_is_refused(repo: Repo, tmp_path: Path) -> None:
+    """git omits what it cannot read and exits with 0."""
     repo.git("-C", str(repo.remote), "config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     words = ("clone", "--quiet", "--filter=blob:none", "--no-checkout", repo.remote.as_uri(), str(partial))

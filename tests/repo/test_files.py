@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, also when the disk refuses or the process is killed."""
+"""Files are written completely or not at all, also on a full disk or when the process is killed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _python(program: str, *words: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_file_is_replaced_byte_for_byte_and_keeps_its_mode(tmp_path: Path) -> None:
-    """Line endings are not touched, and an executable stays one."""
+def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
+    """Line endings stay."""
     path = tmp_path / "a.txt"
     atomic_write(path, "one")
     assert path.stat().st_mode & 0o777 == 0o644
@@ -42,8 +42,8 @@ def test_a_file_is_replaced_byte_for_byte_and_keeps_its_mode(tmp_path: Path) -> 
     assert _names(tmp_path) == {"a.txt"}
 
 
-def test_text_that_no_file_can_hold_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    """A lone surrogate cannot be encoded: the old file stays, and no temporary one is left."""
+def test_unencodable_text_leaves_the_old_file(tmp_path: Path) -> None:
+    """A lone surrogate; no temporary file is left."""
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(UnicodeEncodeError):
         atomic_write(tmp_path / "a.txt", "new \udc80")
@@ -51,8 +51,8 @@ def test_text_that_no_file_can_hold_leaves_everything_as_it_was(tmp_path: Path) 
     assert _names(tmp_path) == {"a.txt"}
 
 
-def test_a_place_that_is_taken_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    """Where a directory stands in the way, the message names it, and no temporary file stays."""
+def test_a_directory_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """No temporary file is left."""
     (tmp_path / "a.txt" / "kept").mkdir(parents=True)
     with pytest.raises(RefusedError, match=r"a\.txt cannot be written: ") as caught:
         atomic_write(tmp_path / "a.txt", "new")
@@ -60,22 +60,19 @@ def test_a_place_that_is_taken_is_refused_and_nothing_is_left(tmp_path: Path) ->
     assert _names(tmp_path) == {"a.txt"}
 
 
-def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """The error is one sentence of ours and not the system's."""
+def test_a_missing_parent_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="cannot be written: No such file or directory"):
         atomic_write(tmp_path / "missing" / "a.txt", "new")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    """An unwritable directory is told as such."""
+def test_an_unwritable_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(RefusedError, match="cannot be written: Permission denied"):
         atomic_write(tmp_path / "closed" / "a.txt", "new")
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
-    """A write that breaks off in the middle is thrown away, and the old file was never touched."""
     (tmp_path / "a.txt").write_text("old")
     program = (
         "import resource, sys\nfrom pathlib import Path\nfrom release_channels.errors import RefusedError\n"
@@ -97,8 +94,8 @@ def _sources(directory: Path, *names: str) -> list[Path]:
     return [directory / name for name in names]
 
 
-def test_a_directory_is_put_in_place_and_old_files_do_not_survive(tmp_path: Path) -> None:
-    """Whatever was in the directory before, also below it, is gone; nothing is left in the tool's own place."""
+def test_a_replaced_directory_keeps_no_old_file(tmp_path: Path) -> None:
+    """Nor is anything left in the tool's own directory."""
     root = tmp_path / "project"
     (root / "dist" / "sub").mkdir(parents=True)
     (root / "dist" / "old.whl").write_text("old")
@@ -108,8 +105,8 @@ def test_a_directory_is_put_in_place_and_old_files_do_not_survive(tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["file", "link to a directory", "dangling link"])
-def test_a_dist_that_is_no_directory_of_its_own_is_refused(tmp_path: Path, kind: str) -> None:
-    """A link could lead anywhere, so it is never followed nor replaced."""
+def test_a_dist_that_is_not_a_directory_is_refused(tmp_path: Path, kind: str) -> None:
+    """A link is never followed nor replaced."""
     root, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     root.mkdir()
     _sources(elsewhere, "kept")
@@ -124,8 +121,8 @@ def test_a_dist_that_is_no_directory_of_its_own_is_refused(tmp_path: Path, kind:
     assert (root / "dist").is_symlink() or (root / "dist").read_text() == "kept"
 
 
-def test_a_source_that_vanished_leaves_the_old_directory(tmp_path: Path) -> None:
-    """Copying comes before the swap: a copy that fails has not touched what was there."""
+def test_a_failed_copy_leaves_the_old_directory(tmp_path: Path) -> None:
+    """Copying comes before the swap."""
     root = tmp_path / "project"
     _sources(tmp_path, "x")
     root.mkdir()
@@ -153,7 +150,7 @@ while True:
     "delay", [0.0, 0.0137, 0.031, *(pytest.param(n / 500, marks=pytest.mark.full) for n in range(40))]
 )
 def test_a_killed_swap_never_leaves_half_a_directory(tmp_path: Path, delay: float) -> None:
-    """Whenever the process dies, the directory is the old one, the new one or none; the next run clears up."""
+    """It is the old one, the new one or missing; the next run cleans up."""
     root = tmp_path / "project"
     root.mkdir()
     wholes = [{f"{name}-{number}.whl" for number in range(20)} for name in ("a", "b")]
@@ -174,8 +171,8 @@ def test_a_killed_swap_never_leaves_half_a_directory(tmp_path: Path, delay: floa
     assert _names(root / ".release-channels") == {".gitignore"}
 
 
-def test_the_tools_own_directory_ignores_itself_and_may_be_refused(tmp_path: Path) -> None:
-    """Git never sees the directory; a file in its place is told in plain words."""
+def test_the_tools_own_directory_is_ignored_by_git(tmp_path: Path) -> None:
+    """A file in its place is reported."""
     assert (state_directory(tmp_path) / ".gitignore").read_text() == "*\n"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / ".release-channels").write_text("a file")
@@ -183,8 +180,7 @@ def test_the_tools_own_directory_ignores_itself_and_may_be_refused(tmp_path: Pat
         state_directory(tmp_path / "other")
 
 
-def test_a_scratch_directory_goes_whatever_happens(tmp_path: Path) -> None:
-    """An error inside takes the directory along."""
+def test_a_temporary_directory_is_deleted_after_an_error(tmp_path: Path) -> None:
     seen: list[Path] = []
 
     def work() -> None:
@@ -208,8 +204,8 @@ with checkout_lock(Path(sys.argv[1])):
 """
 
 
-def test_a_second_run_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
-    """Two runs in one checkout would mix their files; a killed one leaves no lock behind."""
+def test_a_second_run_is_refused_until_the_first_ends(tmp_path: Path) -> None:
+    """A killed one leaves no lock."""
     child = _python(_HOLD, tmp_path)
     try:
         assert child.stdout is not None

@@ -1,4 +1,4 @@
-"""What real git tells of a repository, in every state that a maintainer's checkout can be in."""
+"""What is read from real git, in every state that a checkout can have."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _clone(repo: Repo, target: Path, *words: str) -> Repo:
     return Repo(target, repo.remote)
 
 
-def test_a_commit_has_its_full_name_and_its_committer_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The committer's time counts, not the author's, and whatever the user makes git show beside it."""
+def test_a_commit_has_its_full_sha_and_committer_time(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the user configures git to show."""
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0900")
     monkeypatch.setenv("GIT_AUTHOR_DATE", "1600000000 +0000")
     sha = repo.commit("one")
@@ -31,15 +31,14 @@ def test_a_commit_has_its_full_name_and_its_committer_time(repo: Repo, monkeypat
 
 
 @pytest.mark.parametrize("revision", ["no-such", "--all", "HEAD~99", "", "a b", "HEAD:README.md"])
-def test_a_revision_that_names_no_commit_is_a_wrong_request(repo: Repo, revision: str) -> None:
-    """Whatever is typed as a revision is looked up as one, and never read as an option."""
+def test_a_revision_without_a_commit_is_a_usage_error(repo: Repo, revision: str) -> None:
+    """It is never an option of git."""
     with pytest.raises(UsageError, match="names no commit here") as caught:
         Git.open(repo.root).commit(revision)
     assert caught.value.hint
 
 
 def test_an_annotated_tag_is_resolved_to_its_commit(repo: Repo) -> None:
-    """A revision may be a tag object; what is built is its commit."""
     repo.tag("v1")
     assert Git.open(repo.root).commit("v1").sha == repo.git("rev-parse", "HEAD")
 
@@ -47,16 +46,16 @@ def test_an_annotated_tag_is_resolved_to_its_commit(repo: Repo) -> None:
 @pytest.mark.parametrize(
     "name", ["dist/x.whl", "release.json", ".release-channels/lock", ".venv/pyvenv.cfg", ".nox/a/b", "uv.lock"]
 )
-def test_what_tools_leave_behind_is_never_uncommitted_work(repo: Repo, name: str) -> None:
-    """These places do not count although this project ignores nothing."""
+def test_files_of_tools_do_not_count_as_uncommitted(repo: Repo, name: str) -> None:
+    """Although this project ignores nothing."""
     repo.write({name: "left behind"})
     assert Git.open(repo.root).uncommitted() == ()
 
 
 @pytest.mark.parametrize("name", ["dist/x.txt", "release.json", ".nox/kept", "uv.lock"])
 @pytest.mark.parametrize("change", ["edited", "deleted", "staged"])
-def test_a_tracked_file_that_changed_counts_wherever_it_is(repo: Repo, name: str, change: str) -> None:
-    """Only what is untracked is the tools' own: a change of a tracked file is work, in these places, too."""
+def test_a_changed_tracked_file_counts_in_any_directory(repo: Repo, name: str, change: str) -> None:
+    """Also in the tools' own."""
     if change != "staged":
         repo.commit("tracked", {name: "one"})
     if change == "deleted":
@@ -83,14 +82,14 @@ def test_a_tracked_file_that_changed_counts_wherever_it_is(repo: Repo, name: str
         ("sub/uv.lock", "sub/"),
     ],
 )
-def test_uncommitted_files_are_named_in_one_line_each(repo: Repo, name: str, shown: str) -> None:
-    """A file name is shown as it is, and one that would break the line or steer the terminal is spelled out."""
+def test_uncommitted_files_are_listed_on_one_line_each(repo: Repo, name: str, shown: str) -> None:
+    """Control characters in a name are escaped."""
     repo.write({name: "new"})
     assert Git.open(repo.root).uncommitted() == (shown,)
 
 
 def test_a_renamed_file_counts_under_both_names(repo: Repo) -> None:
-    """A rename is two changes, whatever the user's git detects."""
+    """Whatever renames the user's git detects."""
     repo.git("mv", "README.md", "READ.md")
     repo.git("config", "status.renames", "copies")
     repo.git("config", "status.showUntrackedFiles", "no")
@@ -98,8 +97,8 @@ def test_a_renamed_file_counts_under_both_names(repo: Repo) -> None:
     assert set(Git.open(repo.root).uncommitted()) == {"README.md", "READ.md", "new.txt"}
 
 
-def test_how_two_commits_stand_to_each_other(repo: Repo) -> None:
-    """Same, older, newer, beside: each has its name."""
+def test_the_relation_of_two_commits(repo: Repo) -> None:
+    """Same, older, newer, or diverged."""
     base, first = repo.git("rev-parse", "HEAD"), repo.commit("first")
     repo.git("checkout", "--quiet", "-b", "side", base)
     side = repo.commit("side")
@@ -114,8 +113,8 @@ def test_how_two_commits_stand_to_each_other(repo: Repo) -> None:
     ]
 
 
-def test_a_shallow_clone_does_not_claim_what_it_cannot_see(repo: Repo, tmp_path: Path) -> None:
-    """Where history is cut off, two commits that share none are of unknown relation, not on different branches."""
+def test_a_shallow_clone_reports_an_unknown_relation(repo: Repo, tmp_path: Path) -> None:
+    """Two commits without a common ancestor need not be diverged there."""
     base = repo.git("rev-parse", "HEAD")
     repo.git("checkout", "--quiet", "-b", "side", base)
     side = repo.commit("side")
@@ -132,8 +131,8 @@ def test_a_shallow_clone_does_not_claim_what_it_cannot_see(repo: Repo, tmp_path:
 
 @pytest.mark.parametrize("kind", ["lightweight", "annotated"])
 @pytest.mark.parametrize("where", ["here", "only on the remote"])
-def test_a_tag_is_found_by_its_commit(repo: Repo, kind: str, where: str) -> None:
-    """Either kind of tag, here or on the remote alone, gives the commit, and no ref appears here for having looked."""
+def test_a_tag_is_resolved_here_and_on_the_remote(repo: Repo, kind: str, where: str) -> None:
+    """Annotated or lightweight; reading creates no ref."""
     tagged = repo.git("rev-parse", "HEAD")
     repo.git("tag", "v1") if kind == "lightweight" else repo.tag("v1")
     repo.tag("other-v1")
@@ -148,8 +147,8 @@ def test_a_tag_is_found_by_its_commit(repo: Repo, kind: str, where: str) -> None
     assert repo.fingerprint() == before
 
 
-def test_a_tag_that_is_nowhere_is_none(repo: Repo, tmp_path: Path) -> None:
-    """No tag, no remote, and a remote that does not answer: all three find nothing and fail at nothing."""
+def test_a_missing_tag_is_none(repo: Repo, tmp_path: Path) -> None:
+    """Also without a remote, and with one that does not answer."""
     git, head = Git.open(repo.root), repo.git("rev-parse", "HEAD")
     assert git.tag("v1", head, "origin") is None
     assert git.tag("v1", head, "no-such-remote") is None
@@ -157,8 +156,8 @@ def test_a_tag_that_is_nowhere_is_none(repo: Repo, tmp_path: Path) -> None:
     assert git.tag("v1", head, "origin") is None
 
 
-def test_a_tag_on_a_commit_that_is_not_here_is_fetched_without_a_ref(repo: Repo, tmp_path: Path) -> None:
-    """The remote's tag is compared by its history, and no ref moves here."""
+def test_a_remote_tags_commit_is_fetched_without_a_ref(repo: Repo, tmp_path: Path) -> None:
+    """So that its history can be compared."""
     other = _clone(repo, tmp_path / "other")
     sha = other.commit("elsewhere")
     other.tag("v1")
@@ -171,8 +170,8 @@ def test_a_tag_on_a_commit_that_is_not_here_is_fetched_without_a_ref(repo: Repo,
 
 
 @pytest.mark.parametrize("prune", ["false", "true"])
-def test_the_tip_of_the_remote_is_fetched_without_moving_a_ref(repo: Repo, tmp_path: Path, prune: str) -> None:
-    """What somebody else pushed can be compared afterwards, and every ref stands where it stood."""
+def test_the_remote_tip_is_fetched_without_moving_a_ref(repo: Repo, tmp_path: Path, prune: str) -> None:
+    """Its commit can be compared afterwards."""
     other = _clone(repo, tmp_path / "other")
     other.tag("v9")
     tip = other.commit("elsewhere")
@@ -188,8 +187,8 @@ def test_the_tip_of_the_remote_is_fetched_without_moving_a_ref(repo: Repo, tmp_p
     assert not (repo.root / ".git" / "FETCH_HEAD").exists()
 
 
-def test_a_branch_whose_name_ends_like_the_main_branch_is_another_one(repo: Repo) -> None:
-    """`refs/heads/main`, pushed as a branch name by mistake, does not stand for main."""
+def test_a_branch_that_ends_in_mains_name_is_another_branch(repo: Repo) -> None:
+    """`refs/heads/main`, pushed as a name by mistake."""
     main = repo.git("rev-parse", "HEAD")
     other = repo.commit("other")
     repo.git("push", "--quiet", "origin", "HEAD:refs/heads/zz", f"{main}:refs/heads/refs/heads/zz")
@@ -197,7 +196,7 @@ def test_a_branch_whose_name_ends_like_the_main_branch_is_another_one(repo: Repo
 
 
 @pytest.mark.parametrize(
-    ("remote", "branch", "says"),
+    ("remote", "branch", "hint"),
     [
         ("origin", "trunk", "is there a branch trunk on origin"),
         ("gone", "main", "gone"),
@@ -205,15 +204,15 @@ def test_a_branch_whose_name_ends_like_the_main_branch_is_another_one(repo: Repo
     ],
     ids=["no such branch", "unreachable", "no such remote"],
 )
-def test_a_remote_branch_that_cannot_be_read_is_refused(
-    repo: Repo, tmp_path: Path, remote: str, branch: str, says: str
+def test_an_unreadable_remote_branch_is_refused(
+    repo: Repo, tmp_path: Path, remote: str, branch: str, hint: str
 ) -> None:
-    """The refusal names remote and branch, passes on what git said, and moves nothing."""
+    """With git's own message; nothing moves."""
     repo.git("remote", "add", "gone", str(tmp_path / "gone.git"))
     before = repo.fingerprint()
     with pytest.raises(RefusedError, match=f"{remote}/{branch} cannot be read") as caught:
         Git.open(repo.root).remote_tip(remote, branch)
-    assert says in caught.value.hint
+    assert hint in caught.value.hint
     assert repo.fingerprint() == before
 
 
@@ -227,8 +226,8 @@ def test_a_remote_branch_that_cannot_be_read_is_refused(
         ("empty", b""),
     ],
 )
-def test_a_file_is_read_as_the_commit_holds_it(repo: Repo, name: str, content: bytes) -> None:
-    """Every byte comes as it was committed, whatever the working tree and the configuration say."""
+def test_a_file_is_read_as_committed(repo: Repo, name: str, content: bytes) -> None:
+    """Whatever the working tree and the configuration are."""
     repo.write({".gitattributes": "* -text\n", name: content})
     sha = repo.commit("file")
     repo.git("config", "core.autocrlf", "true")
@@ -238,8 +237,8 @@ def test_a_file_is_read_as_the_commit_holds_it(repo: Repo, name: str, content: b
     assert git.read_file(f"{sha}~1", name) is None
 
 
-def test_a_directory_is_no_file_and_a_symbolic_link_is_refused(repo: Repo) -> None:
-    """A link would be followed out of the clone when the version is written."""
+def test_a_directory_is_no_file_and_a_symlink_is_refused(repo: Repo) -> None:
+    """Writing the version would follow a link out of the clone."""
     (repo.root / "link.toml").symlink_to("../../elsewhere.toml")
     sha = repo.commit("link")
     git = Git.open(repo.root)
@@ -248,15 +247,15 @@ def test_a_directory_is_no_file_and_a_symbolic_link_is_refused(repo: Repo) -> No
         git.read_file(sha, "link.toml")
 
 
-def test_a_place_that_is_no_repository_is_refused(tmp_path: Path, offline: None) -> None:
-    """Outside of any repository, the message says how to make one."""
+def test_a_directory_without_a_repository_is_refused(tmp_path: Path, offline: None) -> None:
+    """The hint contains the command that creates one."""
     with pytest.raises(RefusedError, match="is not in a git repository") as caught:
         Git.open(tmp_path)
     assert "git init" in caught.value.hint
 
 
 def test_a_bare_repository_is_refused(repo: Repo) -> None:
-    """A bare repository has no place for files: the message says to clone it."""
+    """The hint contains the command that clones it."""
     with pytest.raises(RefusedError, match="is in a bare repository") as caught:
         Git.open(repo.remote)
     assert "clone" in caught.value.hint
@@ -305,7 +304,6 @@ def test_a_project_in_a_sub_directory_has_the_files_below_it_and_those_that_gith
 
 
 def test_a_repository_without_a_commit_is_refused(tmp_path: Path, offline: None) -> None:
-    """There is nothing to release before the first commit."""
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     with pytest.raises(RefusedError, match="no commit yet") as caught:
         Git.open(tmp_path).commit("HEAD")
@@ -313,7 +311,7 @@ def test_a_repository_without_a_commit_is_refused(tmp_path: Path, offline: None)
 
 
 def test_a_detached_head_and_a_linked_worktree_work(repo: Repo, tmp_path: Path) -> None:
-    """Neither a branch nor a `.git` directory is needed."""
+    """Neither a branch nor a `.git` directory is required."""
     linked = tmp_path / "linked"
     repo.git("worktree", "add", "--quiet", "--detach", str(linked))
     (linked / "new.txt").write_text("new")
@@ -323,10 +321,8 @@ def test_a_detached_head_and_a_linked_worktree_work(repo: Repo, tmp_path: Path) 
     assert git.remote_url("origin") == str(repo.remote)
 
 
-def test_variables_of_a_hook_do_not_lead_to_another_repository(
-    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Inside a git hook, GIT_DIR and the like name the repository of the hook, which need not be this one."""
+def test_git_variables_of_a_hook_are_ignored(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIT_DIR may be that of another repository."""
     here, there = make_repo(), make_repo()
     sha = here.commit("here alone")
     monkeypatch.setenv("GIT_DIR", str(there.root / ".git"))
@@ -338,20 +334,20 @@ def test_variables_of_a_hook_do_not_lead_to_another_repository(
 
 
 def test_a_repository_without_a_remote_works(repo: Repo) -> None:
-    """No remote, no address; nothing fails before somebody asks the remote."""
+    """It has no URL, and only a request to the remote fails."""
     repo.git("remote", "remove", "origin")
     assert Git.open(repo.root).remote_url("origin") is None
 
 
-def test_a_replaced_commit_does_not_hide_the_real_one(repo: Repo) -> None:
-    """Replace refs stay on this machine: what is built is what the commit's name stands for everywhere."""
+def test_replace_refs_are_ignored(repo: Repo) -> None:
+    """They exist on this machine only."""
     real = repo.commit("real", {"README.md": "real"})
     repo.git("replace", real, repo.commit("false", {"README.md": "false"}))
     assert Git.open(repo.root).read_file(real, "README.md") == b"real"
 
 
 def test_the_plain_files_of_a_commit_are_listed(repo: Repo) -> None:
-    """Every folder is looked into; a link is none of them, and the working tree tells nothing."""
+    """In every directory, without links, whatever the working tree contains."""
     (repo.root / "docs").mkdir()
     (repo.root / "docs" / "index.md").symlink_to("../README.md")
     sha = repo.commit("docs", {"docs/guide/in stall.md": "x"})

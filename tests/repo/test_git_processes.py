@@ -1,4 +1,4 @@
-"""How many git processes a command starts: a bound for each, whatever the size of the project."""
+"""The number of git processes of a command has a limit, whatever the size of the project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any number of signals ends a run soon, with its programs and its temporary directories."""
+"""Any number of signals ends a run quickly, with its programs and temporary directories."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _MORE = [
 
 @contextmanager
 def started(directory: Path, *words: str, ready: int) -> Iterator[subprocess.Popen[str]]:
-    """Start the program, wait until its work has begun, and end it whatever happens."""
+    """Start the program, wait until it works, and end it in any case."""
     (directory / "tmp").mkdir()
     child = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *words, str(directory)],
@@ -96,8 +96,8 @@ def started(directory: Path, *words: str, ready: int) -> Iterator[subprocess.Pop
     [*_ALWAYS, *(pytest.param(*case, marks=pytest.mark.full) for case in _MORE)],
     ids=lambda value: value if isinstance(value, str) else "+".join(value),
 )
-def test_every_number_of_signals_ends_every_kind_of_work(tmp_path: Path, work: str, signals: tuple[str, ...]) -> None:
-    """The outcome is reported, the exit code is that of Ctrl-C, and neither a process nor a directory is left."""
+def test_any_number_of_signals_ends_any_work(tmp_path: Path, work: str, signals: tuple[str, ...]) -> None:
+    """With one report and Ctrl-C's exit code; no process and no directory is left."""
     with started(tmp_path, work, ready=_STARTED[work]) as child:
         for name in signals:
             child.send_signal(getattr(signal, name))
@@ -126,7 +126,7 @@ print(*done)
 """
 
 
-def test_a_change_that_is_all_or_nothing_ends_before_the_interrupt() -> None:
-    """Signals that arrive in it interrupt the run after it, once."""
+def test_an_atomic_change_ends_before_the_interrupt() -> None:
+    """Signals during it interrupt the run after it, once."""
     done = subprocess.run([sys.executable, "-c", _HELD], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "first second interrupted\n"

@@ -1,4 +1,4 @@
-"""One way to run a program: its errors in plain words, and nothing that outlives an interrupt."""
+"""Running a program: its errors in plain words, and no process that outlives an interrupt."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def _code(program: str) -> tuple[str, ...]:
     return (_PYTHON, "-c", program)
 
 
-def test_what_a_program_prints_comes_back_without_its_last_newline(tmp_path: Path) -> None:
-    """Leading columns and inner newlines stay; one newline at the end goes."""
+def test_output_is_returned_without_its_last_newline(tmp_path: Path) -> None:
+    """Leading blanks and inner newlines stay."""
     assert run(*_code("print(' a\\n\\nb\\n')"), cwd=tmp_path) == " a\n\nb\n"
     done = run_unchecked(*_code("import sys; sys.stdout.buffer.write(b'\\xff\\r\\n'); sys.exit(3)"), cwd=tmp_path)
     assert (done.code, done.stdout) == (3, b"\xff\r\n")
 
 
-def test_a_missing_program_and_a_missing_directory_are_told_apart(tmp_path: Path) -> None:
-    """The system has one error for both, and only one of them is fixed by an installation."""
+def test_a_missing_program_and_a_missing_directory_differ(tmp_path: Path) -> None:
+    """The system's error is the same, and only one of them needs an installation."""
     with pytest.raises(CommandError, match="could not run no-such-program: No such file") as caught:
         run("no-such-program", cwd=tmp_path)
     assert caught.value.hint == "is no-such-program installed?"
@@ -41,57 +41,54 @@ def test_a_missing_program_and_a_missing_directory_are_told_apart(tmp_path: Path
         run("git", "--version", cwd=tmp_path / "gone")
 
 
-def test_a_failure_shows_the_last_forty_lines(tmp_path: Path) -> None:
-    """The message has the command and its exit code, the hint the end of what it said on stderr."""
+def test_a_failure_shows_the_last_40_lines(tmp_path: Path) -> None:
+    """The message has command and exit code, the hint the end of stderr."""
     program = "import sys; [print('line', n, file=sys.stderr) for n in range(100)]; print('out'); sys.exit(7)"
     with pytest.raises(CommandError, match=r"exited 7$") as caught:
         run(*_code(program), cwd=tmp_path)
     assert caught.value.hint.splitlines() == [f"line {n}" for n in range(60, 100)]
 
 
-def test_a_failure_without_messages_shows_its_output(tmp_path: Path) -> None:
-    """Some programs complain on stdout."""
+def test_a_failure_without_stderr_shows_stdout(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as caught:
         run(*_code("import sys; print('complaint'); sys.exit(1)"), cwd=tmp_path)
     assert caught.value.hint == "complaint"
 
 
-def test_a_program_that_was_killed_is_told_by_the_signal(tmp_path: Path) -> None:
-    """A machine that runs out of memory kills programs, and "exited -9" tells nobody."""
+def test_a_killed_program_is_reported_by_its_signal(tmp_path: Path) -> None:
+    """Machines without memory kill programs, and "exited -9" explains nothing."""
     with pytest.raises(CommandError, match="was ended by SIGKILL"):
         run(*_code("import os; os.kill(os.getpid(), 9)"), cwd=tmp_path)
 
 
-def test_a_slow_program_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    """After the time is up, the message has the seconds and what was said so far, and no process is left."""
+def test_a_timeout_ends_the_program_and_its_children(tmp_path: Path) -> None:
+    """The message contains the seconds and the output so far."""
     with pytest.raises(CommandError, match=r"took longer than 1.5 s") as caught:
         run(*_code(_STUBBORN_FAMILY), tmp_path / "pids", cwd=tmp_path, timeout=1.5)
     assert "so far" in caught.value.hint
     _assert_gone(tmp_path / "pids")
 
 
-def test_there_is_no_shell_and_no_input(tmp_path: Path) -> None:
-    """Words reach the program as they are, and one that asks for input gets none."""
+def test_programs_run_without_a_shell_and_without_input(tmp_path: Path) -> None:
     words = ("$HOME; echo `id`", "a b", "*", "")
     program = "import sys; print(sys.argv[1:], repr(sys.stdin.read()))"
     assert run(*_code(program), *words, cwd=tmp_path) == f"{list(words)} ''"
 
 
-def test_both_streams_can_be_merged_in_order(tmp_path: Path) -> None:
-    """With `merged` nothing is lost of the order in which a program spoke."""
+def test_merged_streams_keep_their_order(tmp_path: Path) -> None:
     program = "import os; [os.write(n, str(n).encode()) for n in (1, 2, 1, 2)]"
     assert run_unchecked(*_code(program), cwd=tmp_path, merged=True).text == "1212"
 
 
-def test_umask_and_environment_reach_the_program(tmp_path: Path) -> None:
-    """Only what is passed is in the environment, and files get the modes that were asked for."""
+def test_umask_and_environment_are_passed_to_the_program(tmp_path: Path) -> None:
+    """The environment contains nothing else."""
     program = "import os; open('f', 'w').close(); print(oct(os.stat('f').st_mode & 0o777), os.environ.get('HOME'))"
     env = {"PATH": os.environ["PATH"], "HOME": "nowhere"}
     assert run(*_code(program), cwd=tmp_path, env=env, umask=0o027) == "0o640 nowhere"
 
 
-def test_work_run_parallel_runs_at_the_same_time_and_keeps_its_order() -> None:
-    """Two acts that wait for each other both end, and results stand in the order of the acts."""
+def test_run_parallel_runs_together_and_keeps_the_order() -> None:
+    """Two functions that wait for each other both end."""
     meeting = threading.Barrier(3, timeout=10)
 
     def act(number: int) -> Callable[[], int]:
@@ -102,8 +99,8 @@ def test_work_run_parallel_runs_at_the_same_time_and_keeps_its_order() -> None:
     assert run_parallel() == []
 
 
-def test_the_first_error_in_order_counts_after_all_have_ended() -> None:
-    """A quick failure does not hide an earlier one, and does not cut the others off."""
+def test_the_first_error_in_order_is_raised_after_all_ended() -> None:
+    """A quick failure does not hide an earlier one."""
     ended: list[str] = []
 
     def slow() -> None:
@@ -164,7 +161,7 @@ def _assert_gone(file: Path) -> None:
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
 @pytest.mark.parametrize(("how", "files"), [("one", ["one"]), ("two", ["one", "other"])], ids=["alone", "side by side"])
 def test_an_interrupt_ends_every_program_and_starts_none(tmp_path: Path, how: str, files: list[str]) -> None:
-    """Ctrl-C ends programs that ignore SIGTERM, with their children, and what would come next never starts."""
+    """Also programs that ignore SIGTERM, with their children."""
     child = subprocess.Popen([*_code(_INTERRUPTED), str(tmp_path), how], stdout=subprocess.PIPE, text=True)
     end = time.monotonic() + 20
     while time.monotonic() < end and not all((tmp_path / name).exists() for name in files):
@@ -177,8 +174,8 @@ def test_an_interrupt_ends_every_program_and_starts_none(tmp_path: Path, how: st
     assert not (tmp_path / "started-afterwards").exists()
 
 
-def test_foreign_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither brackets nor words between colons mean anything in what a program or a user wrote."""
+def test_foreign_text_is_printed_without_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither brackets nor words between colons are markup."""
     text = "[bold]x[/bold] :key: a:warning:b [/] http://x:80:"
     console.say(text)
     console.result(text)
@@ -186,8 +183,8 @@ def test_foreign_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) ->
     assert (seen.out, seen.err) == (f"{text}\n", f"{text}\n")
 
 
-def test_commands_are_shown_on_request_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is run, and what it says, is seen with --verbose and not without."""
+def test_commands_are_shown_only_with_verbose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With their output."""
     run(*_code("import sys; print('said', file=sys.stderr)"), cwd=tmp_path)
     assert capsys.readouterr().err == ""
     console.set_verbose(True)
@@ -204,8 +201,8 @@ def _excerpt(program: str, *, timeout: float = 30, keep: int = 100, most: int = 
     return run_bounded(*_code(program), cwd=Path("/"), env=dict(os.environ), timeout=timeout, keep=keep, most=most)
 
 
-def test_an_excerpt_keeps_code_and_both_ends() -> None:
-    """stdout and stderr come together; what is left out between the ends is counted."""
+def test_bounded_output_keeps_exit_code_and_both_ends() -> None:
+    """Of both streams; what is left out is counted."""
     short = _excerpt("import sys; print('out', flush=True); print('err', file=sys.stderr); sys.exit(3)")
     assert short == Excerpt(3, b"out\nerr\n", 8)
     long = _excerpt("print('a' * 1000 + 'b' * 1000, end='')")
@@ -213,8 +210,8 @@ def test_an_excerpt_keeps_code_and_both_ends() -> None:
     assert (long.code, long.size) == (0, 2000)
 
 
-def test_an_excerpt_ends_what_takes_too_long_or_writes_too_much() -> None:
-    """There is no exit code then, and the program is gone with all that it started."""
+def test_a_bounded_program_is_ended_at_its_limits() -> None:
+    """It has no exit code then, and no process is left."""
     marker = f"excerpt-{os.getpid()}"
     starts = f"import subprocess, time; subprocess.Popen(['sleep', '300.{os.getpid()}']); time.sleep(60)"
     slow = _excerpt(starts, timeout=1)

@@ -1,4 +1,4 @@
-"""The same commit gives the same bytes, whoever builds it, where, and how their machine is set up."""
+"""The same commit gives the same bytes, on any machine and in any directory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _digests(repo: Repo) -> dict[str, str]:
 def test_the_same_commit_gives_the_same_bytes(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    """Directory, umask, time zone, language, git configuration and the age and order of files make no difference."""
+    """Whatever directory, umask, time zone, language, git configuration, and age and order of files are."""
     repo = make_repo(Sample(backend=backend, files=_FILES))
     one, other = _clone(repo, tmp_path / "one"), _clone(repo, tmp_path / "elsewhere" / "deep er" / "other")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
@@ -56,7 +56,7 @@ def test_the_same_commit_gives_the_same_bytes(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "gitconfig").write_text("[core]\n\tautocrlf = true\n\teol = crlf\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    _write_again_backwards(other)
+    _rewrite_in_reverse(other)
     before = os.umask(0o077)
     try:
         assert run_session(other, "--run-number", "5", steps=("build",)).result is Result.DONE
@@ -65,8 +65,8 @@ def test_the_same_commit_gives_the_same_bytes(
     assert _digests(one) == _digests(other)
 
 
-def _write_again_backwards(repo: Repo) -> None:
-    """Make every file of the working tree again, last one first, each with another age."""
+def _rewrite_in_reverse(repo: Repo) -> None:
+    """Write every file of the working tree again, last one first, each with another age."""
     for age, name in enumerate(reversed(repo.git("ls-files", "-z").split("\0")[:-1])):
         path = repo.root / name
         content = path.read_bytes()
@@ -75,10 +75,10 @@ def _write_again_backwards(repo: Repo) -> None:
         os.utime(path, (10_000 * age, 10_000 * age))
 
 
-def test_a_backend_that_settles_its_sdist_itself_is_left_alone(
+def test_a_reproducible_backends_sdist_is_not_rewritten(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
-    """Hatchling's sdist is what `uv build` alone makes of the same version, byte for byte."""
+    """Hatchling's sdist is what `uv build` alone makes, byte for byte."""
     repo = make_repo(Sample(backend="hatchling", files=_FILES))
     assert run_session(repo, "--run-number", "5", steps=("build",)).result is Result.DONE
     by_hand = _clone(repo, tmp_path / "by-hand")

@@ -1,4 +1,4 @@
-"""Settling an sdist: what comes from the clock and the account goes, and not one byte of content with it."""
+"""Normalizing an sdist: clock and account are removed, and no byte of content changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _write(
 
 
 def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None]]:
-    """Everything that is not a clock and no account: kind, link, bytes, executable or not, the packer's own headers."""
+    """Return what is neither clock nor account: kind, link, bytes, executable bit, other headers."""
     found = {}
     with tarfile.open(path) as archive:
         for member in archive:
@@ -71,10 +71,10 @@ def _contents(path: Path) -> dict[str, tuple[bytes, str, bytes, bool, str | None
     ],
     ids=repr,
 )
-def test_whatever_comes_from_clock_or_account_is_noticed(
+def test_other_times_owners_and_modes_are_not_normalized(
     tmp_path: Path, changes: dict[str, object], normalized: bool
 ) -> None:
-    """The commit's time and a backend's constant are normalized; every other time, owner and mode is not."""
+    """Only the commit's time and a backend's constant count as normalized."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b", **changes), b"x")])
     assert is_normalized(path, EPOCH) is normalized
     normalize_sdist(path, EPOCH)
@@ -84,8 +84,8 @@ def test_whatever_comes_from_clock_or_account_is_noticed(
 @pytest.mark.parametrize(
     ("packed_at", "normalized"), [(EPOCH, True), (0, True), (EPOCH + 9, False), (EPOCH - 9, False)]
 )
-def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: int, normalized: bool) -> None:
-    """Also a clock that runs behind the commit's is a clock."""
+def test_the_time_in_the_gzip_header_counts(tmp_path: Path, packed_at: int, normalized: bool) -> None:
+    """Also one before the commit's."""
     path = _write(tmp_path / "a.tar.gz", [(_member("a/b"), b"x")], packed_at=packed_at)
     assert is_normalized(path, EPOCH) is normalized
 
@@ -96,7 +96,6 @@ def test_the_time_in_the_archives_own_header_counts(tmp_path: Path, packed_at: i
     ids=["empty", "text", "no tar inside", "cut off"],
 )
 def test_an_unreadable_archive_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
-    """A backend that leaves a broken file is named by the file, without a traceback."""
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(FailedError, match=r"a\.tar\.gz is not a readable sdist"):
         is_normalized(tmp_path / "a.tar.gz", EPOCH)
@@ -131,10 +130,8 @@ def _archives(draw: st.DrawFn) -> list[tuple[tarfile.TarInfo, bytes]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(members=_archives())
-def test_contents_are_untouched_and_order_and_clock_are_not(
-    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]
-) -> None:
-    """Bytes, links, names, other headers and the executable bit survive; the rest is always the same."""
+def test_normalizing_changes_only_order_and_clock(tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:
+    """Bytes, links, names, other headers and the executable bit stay."""
     one = _write(tmp_path / "one.tar.gz", members, packed_at=1)
     for member, _ in members:
         member.mtime, member.uid, member.pax_headers = 5, 7, {
@@ -151,8 +148,8 @@ def test_contents_are_untouched_and_order_and_clock_are_not(
     assert hashlib.sha256(one.read_bytes()).digest() == hashlib.sha256(other.read_bytes()).digest()
 
 
-def test_a_hard_link_comes_after_what_it_links_to(tmp_path: Path) -> None:
-    """Members are sorted, but a link that came before its target could not be unpacked."""
+def test_a_hard_link_comes_after_its_target(tmp_path: Path) -> None:
+    """It could not be unpacked otherwise, although members are sorted."""
     link = _member("top/a", type=tarfile.LNKTYPE, linkname="top/b")
     path = _write(tmp_path / "a.tar.gz", [(_member("top/b"), b"content"), (link, b"")])
     normalize_sdist(path, EPOCH)
@@ -162,16 +159,16 @@ def test_a_hard_link_comes_after_what_it_links_to(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "top" / "a").read_bytes() == b"content"
 
 
-def test_other_tar_formats_are_read(tmp_path: Path) -> None:
-    """Old backends write GNU's format, with its own way for long names."""
+def test_gnu_tar_format_is_read(tmp_path: Path) -> None:
+    """With its long names."""
     name = "top/" + "long/" * 60 + "name"
     path = _write(tmp_path / "a.tar.gz", [(_member(name, uid=5), b"x")], form=tarfile.GNU_FORMAT)
     normalize_sdist(path, EPOCH)
     assert _contents(path)[name][2] == b"x"
 
 
-def test_a_build_in_the_second_of_its_commit_waits_for_the_next() -> None:
-    """In that second a backend's own clock looks like the commit's time; a later or long gone second needs no wait."""
+def test_a_build_waits_past_its_commits_second() -> None:
+    """A backend's own clock would look like the commit's time then."""
     now = int(time.time())
     wait_past_commit_second(now)
     assert time.time() >= now + 1

@@ -1,1 +1,1 @@
-"""What tests share: repositories, projects, an upstream index."""
+"""Helpers of all tests: repositories, projects, an upstream index."""

@@ -1,4 +1,4 @@
-"""A build backend inside the project, which needs no download and does whatever a test writes into it."""
+"""A build backend inside the project, which needs no download and runs any code of a test."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 def own_backend(
     body: str = "", *, settings: str = "", urls: str = "", requires: str = "", scripts: tuple[str, ...] = ("demo-tool",)
 ) -> Sample:
-    """Make a sample project with a backend of its own, into which a test writes code."""
+    """Build a sample project with its own backend, which runs this code."""
     plain = Sample(settings=settings, scripts=scripts, urls=urls or Sample.urls)
     head = f'[build-system]\nrequires = [{requires}]\nbuild-backend = "own_backend"\nbackend-path = ["."]\n'
     pyproject = f"{head}\n[project]{plain.pyproject().partition('[project]')[2]}"

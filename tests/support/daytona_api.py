@@ -1,4 +1,4 @@
-"""A stand-in for Daytona's API that its own SDK speaks to: sandboxes are directories, commands run for real."""
+"""A double of Daytona's API for its SDK: sandboxes are directories, commands run for real."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROUTES = Map(
 
 @dataclass
 class Daytona:
-    """The API's state: its sandboxes, and what goes wrong; `path` is where their commands find programs."""
+    """The API's state: its sandboxes, its faults, and the PATH of their commands."""
 
     directory: Path
     sandboxes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Daytona:
     ignores_labels: bool = False
 
     def add(self, *, labels: dict[str, str], created_at: datetime | None = None, url: str = "") -> dict[str, Any]:
-        """Add a sandbox, and give it as the API writes it."""
+        """Add a sandbox, and return it as the API does."""
         self.created += 1
         name = f"sandbox-{self.created}"
         (self.directory / name).mkdir()
@@ -130,7 +130,7 @@ class Daytona:
 
 @contextmanager
 def serve_daytona(state: Daytona) -> Iterator[Served]:
-    """Serve the API on loopback; whatever breaks in the stand-in itself breaks the test."""
+    """Serve the API on loopback; an internal error of the double fails the test."""
     with serve_wsgi(state, "the Daytona stand-in") as served:
         yield served
         assert state.failures == []

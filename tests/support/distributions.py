@@ -1,4 +1,4 @@
-"""Tiny wheels and sdists made by hand, so that a test can get any part of them wrong."""
+"""Small hand-made wheels and sdists, any part of which a test can make invalid."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class Recipe:
 
     @property
     def stem(self) -> str:
-        """Name and version as file names carry them."""
+        """The name and version, as in file names."""
         return f"{self.package}-{self.version}"
 
     def metadata(self) -> str:
-        """Core metadata as a build backend writes them."""
+        """Core metadata, as a build backend writes it."""
         lines = [
             f"Metadata-Version: {self.core}",
             f"Name: {self.metadata_name or self.name}",
@@ -84,7 +84,7 @@ GOOD = Recipe()
 
 
 def make_wheel(directory: Path, recipe: Recipe = GOOD, *, file_name: str = "", **changes: Any) -> Path:
-    """Write the wheel of a recipe with these changes, its RECORD right unless the recipe replaces it."""
+    """Write the wheel of a recipe with these changes; its RECORD is valid unless the recipe replaces it."""
     recipe = replace(recipe, **changes)
     directory.mkdir(parents=True, exist_ok=True)
     info = f"{recipe.stem}.dist-info"
@@ -106,7 +106,7 @@ def make_wheel(directory: Path, recipe: Recipe = GOOD, *, file_name: str = "", *
 
 
 def record(contents: Mapping[str, bytes], info: str) -> str:
-    """RECORD for these files, itself included."""
+    """Return RECORD for these files, itself included."""
     rows = []
     for name, content in contents.items():
         digest = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
@@ -121,7 +121,7 @@ def write_zip(
     compression: int = zipfile.ZIP_DEFLATED,
     comment: bytes = b"",
 ) -> None:
-    """Write a ZIP file, duplicates and all; the same members give the same bytes, and programs may be run."""
+    """Write a ZIP file, with repeated names; the same members give the same bytes, and programs are executable."""
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", compression) as opened:
         warnings.simplefilter("ignore", UserWarning)  # zipfile warns of the duplicates that a test asks for
         for name, content in members:
@@ -133,7 +133,7 @@ def write_zip(
 
 
 def read_zip(path: Path) -> list[tuple[str, bytes]]:
-    """Read all members of a ZIP file, to write it again with a difference."""
+    """Read all members of a ZIP file."""
     with zipfile.ZipFile(path) as opened:
         return [(info.filename, opened.read(info)) for info in opened.infolist()]
 
@@ -179,8 +179,8 @@ def make_release(directory: Path, recipe: Recipe) -> tuple[Path, Path]:
     return make_sdist(directory, recipe), make_wheel(directory, recipe)
 
 
-def make_subject(scratch: Path, files: Sequence[Path], **changes: Any) -> CheckContext:
-    """Describe the release of the default recipe, or what `changes` make of it; no program can be run with it."""
+def make_check_context(scratch: Path, files: Sequence[Path], **changes: Any) -> CheckContext:
+    """Build the check context of the default recipe with these changes; it can start no program."""
     subject = CheckContext(
         project="demo-tool",
         version=Version("1.2.0"),

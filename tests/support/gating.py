@@ -1,4 +1,4 @@
-"""The gate against a scripted model: a project that is built once, agents of every kind, and one run of the checks."""
+"""The gate against a scripted model: a candidate that is built once, agents of every kind, and one rollout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VERSION = f"1.2.0.dev{RUN}"
 
 
 def bubblewrap(gate: GateConfig | None = None) -> Bubblewrap:
-    """The sandbox of this machine; a machine without one cannot run these tests, and they say so by failing."""
+    """The sandbox of this machine; without bubblewrap these tests fail."""
     found, missing = find_bubblewrap(gate or GateConfig(), os.environ)
     assert found is not None, f"{missing}: CONTRIBUTING.md says how to get it"
     return found
@@ -47,7 +47,7 @@ def bubblewrap(gate: GateConfig | None = None) -> Bubblewrap:
 
 @dataclass(frozen=True)
 class Ready:
-    """A repository and its candidate, built and installed once for all tests that only look at it."""
+    """A repository and its candidate, built and installed once for all tests that only read it."""
 
     repo: Repo
     candidate: Candidate
@@ -64,17 +64,17 @@ def make_ready(repo: Repo, workplace: Path) -> Ready:
 
 
 def model_environment(url: str, key: str = MODEL_KEY) -> dict[str, str]:
-    """The environment in which the model server is the one provider."""
+    """Return the environment in which the model server is the one provider."""
     return {**os.environ, "OPENAI_API_KEY": key, "OPENAI_BASE_URL": f"{url}/v1"}
 
 
 def configured(env: Mapping[str, str]) -> Configured:
-    """The provider that an environment configures."""
+    """Return the provider that an environment configures."""
     return next(one.configured for one in provider_statuses(in_order(GateConfig()), env) if one.configured)
 
 
 @dataclass
-class Play:
+class RunRollout:
     """One rollout and its judgement, on a candidate that already exists."""
 
     ready: Ready
@@ -86,9 +86,9 @@ class Play:
         self.server.keys = frozenset({MODEL_KEY})
 
     def __call__(self, agent: Agent = good_agent, judge: Judge = honest_judge, **settings: Any) -> Rollout:
-        """Let an agent work and the judge grade it.
+        """Run an agent and the judge.
 
-        Raises: FailedError for what does not get through.
+        Raises: FailedError if either fails.
         """
         self.server.agent, self.server.judge = agent, judge
         gate = replace(self.gate, **settings)
@@ -110,25 +110,25 @@ class Play:
         return rollout
 
     @property
-    def seen(self) -> str:
-        """All that was kept of the rollout."""
+    def output(self) -> str:
+        """Everything that the rollout saved."""
         return "".join(path.read_text(encoding="utf-8") for path in sorted(self.kept.iterdir()))
 
 
 def runs(command: str) -> Reply:
-    """A model that runs a command."""
+    """Return a model that runs a command."""
     return Reply(calls=(AgentCall("run_command", {"command": command}),))
 
 
 def submits(version: str = VERSION) -> Reply:
-    """A model that reports a version."""
+    """Return a model that reports a version."""
     return Reply(calls=(AgentCall("submit", {"version": version, "summary": "It prints its version."}),))
 
 
 def first(*commands: str, then: Agent = good_agent) -> Agent:
-    """An agent that runs some commands, and then goes on as another does."""
+    """Return an agent that runs some commands, and then does what another one does."""
 
-    def play(messages: Sequence[Message]) -> Reply:
+    def agent(messages: Sequence[Message]) -> Reply:
         done = sum(message["role"] == "tool" for message in messages)
         if done < len(commands):
             return runs(commands[done])
@@ -136,21 +136,21 @@ def first(*commands: str, then: Agent = good_agent) -> Agent:
         mine = [number for number, message in enumerate(messages) if message["role"] == "tool"][: len(commands)]
         return then([message for number, message in enumerate(messages) if number not in mine])
 
-    return play
+    return agent
 
 
 def gives_up(messages: Sequence[Message]) -> Reply:
-    """An agent that says that it cannot."""
+    """Report that the task cannot be done."""
     return Reply("I cannot do this.")
 
 
 def loops(messages: Sequence[Message]) -> Reply:
-    """An agent that does the same again and again."""
+    """Repeat one action."""
     return Reply(calls=(AgentCall("read_file", {"path": "README.md"}),))
 
 
 def floods(messages: Sequence[Message]) -> Reply:
-    """An agent that writes without end."""
+    """Write without end."""
     return runs("yes flood")
 
 

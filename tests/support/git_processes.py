@@ -1,4 +1,4 @@
-"""Count the git processes that a piece of code starts, by git's own trace."""
+"""Counting the git processes of a piece of code, by git's own trace."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 
 class GitProcesses:
-    """The git processes that were started directly: those that git starts itself do not count."""
+    """The git processes that were started directly, without those that git starts."""
 
     def __init__(self, traces: Path) -> None:
         self._traces = traces
 
     def commands(self) -> list[list[str]]:
-        """Return the words of each process, in the order of the start."""
+        """Return the arguments of each process, in the order of their start."""
         starts = (json.loads(line) for path in self._traces.iterdir() for line in path.read_text().splitlines())
         direct = [event for event in starts if event["event"] == "start" and "/" not in event["sid"]]
         return [event["argv"][1:] for event in sorted(direct, key=lambda event: event["time"])]

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as no server should: without end, too slowly, too deep, or with nonsense."""
+"""A hostile server on loopback: its answers are endless, slow, deeply nested or malformed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _head(kind: str = _JSON, *more: str, status: str = "200 OK") -> bytes:
     return "\r\n".join((f"HTTP/1.1 {status}", f"Content-Type: {kind}", "Connection: close", *more, "", "")).encode()
 
 
-def whole(body: bytes, kind: str = _JSON, *more: str, status: str = "200 OK") -> Answer:
+def complete(body: bytes, kind: str = _JSON, *more: str, status: str = "200 OK") -> Answer:
     """Answer with one body."""
     return lambda client: client.sendall(_head(kind, f"Content-Length: {len(body)}", *more, status=status) + body)
 
@@ -85,35 +85,35 @@ SLOW: dict[str, Answer] = {
     "silence": lambda _client: time.sleep(1),
 }
 NONSENSE: dict[str, Answer] = {
-    "gzip bomb": lambda client: whole(_bomb(), _JSON, "Content-Encoding: gzip")(client),
-    "no gzip": whole(b"x" * 100, _JSON, "Content-Encoding: gzip"),
-    "deep JSON": whole(b"[" * 200_000),
-    "deep JSON of tables": whole(b'{"files":' * 100_000),
-    "deep HTML": whole(b"<!DOCTYPE html>" + b"<div>" * 20_000, "text/html"),
-    "tags without an end": whole(b"<!DOCTYPE html>" + b"<a href='" * 100_000, "text/html"),
-    "comments without an end": whole(b"<!DOCTYPE html>" + b"<!-- > " * 100_000, "text/html"),
-    "many files": lambda client: whole(_listing(80_000))(client),
-    "many links": lambda client: whole(_LINK.encode() * 120_000, "text/html")(client),
-    "not UTF-8": whole(b'{"name": "\xff\xfe"}'),
-    "a NUL": whole(b"\0"),
-    "unknown encoding": whole(b"{}", "application/json; charset=klingon"),
-    "no type": whole(b"{}", "\x01"),
+    "gzip bomb": lambda client: complete(_bomb(), _JSON, "Content-Encoding: gzip")(client),
+    "no gzip": complete(b"x" * 100, _JSON, "Content-Encoding: gzip"),
+    "deep JSON": complete(b"[" * 200_000),
+    "deep JSON of tables": complete(b'{"files":' * 100_000),
+    "deep HTML": complete(b"<!DOCTYPE html>" + b"<div>" * 20_000, "text/html"),
+    "tags without an end": complete(b"<!DOCTYPE html>" + b"<a href='" * 100_000, "text/html"),
+    "comments without an end": complete(b"<!DOCTYPE html>" + b"<!-- > " * 100_000, "text/html"),
+    "many files": lambda client: complete(_listing(80_000))(client),
+    "many links": lambda client: complete(_LINK.encode() * 120_000, "text/html")(client),
+    "not UTF-8": complete(b'{"name": "\xff\xfe"}'),
+    "a NUL": complete(b"\0"),
+    "unknown encoding": complete(b"{}", "application/json; charset=klingon"),
+    "no type": complete(b"{}", "\x01"),
     "cut off": lambda client: client.sendall(_head(_JSON, "Content-Length: 1000") + b"{"),
     "negative length": lambda client: client.sendall(_head(_JSON, "Content-Length: -1") + b"{}"),
     "no HTTP": lambda client: client.sendall(b"\x16\x03\x01 hello\r\n\r\n"),
     "nothing": lambda _client: None,
-    "redirect to itself": whole(b"", _JSON, "Location: ?", status="302 Found"),
-    "redirect to a file": whole(b"", _JSON, "Location: file:///etc/passwd", status="302 Found"),
-    "late, says 1e400": whole(b"{}", _JSON, "Retry-After: 1e400", "X-RateLimit-Remaining: 0", status="429 Slow"),
-    "reset at 1e30": whole(b"{}", _JSON, "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1e30", status="403 No"),
-    "retry after nan": whole(b"{}", _JSON, "Retry-After: nan", status="403 No"),
-    **{f"wrong type: {name}": whole(json.dumps(value).encode()) for name, value in WRONG_TYPES.items()},
+    "redirect to itself": complete(b"", _JSON, "Location: ?", status="302 Found"),
+    "redirect to a file": complete(b"", _JSON, "Location: file:///etc/passwd", status="302 Found"),
+    "late, says 1e400": complete(b"{}", _JSON, "Retry-After: 1e400", "X-RateLimit-Remaining: 0", status="429 Slow"),
+    "reset at 1e30": complete(b"{}", _JSON, "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1e30", status="403 No"),
+    "retry after nan": complete(b"{}", _JSON, "Retry-After: nan", status="403 No"),
+    **{f"wrong type: {name}": complete(json.dumps(value).encode()) for name, value in WRONG_TYPES.items()},
 }  # fmt: skip
 HOSTILE = {**ENDLESS, **SLOW, **NONSENSE}
 
 
 class HostileServer(socketserver.ThreadingTCPServer):
-    """The server; `answer` is what it does to every client."""
+    """The server; `answer` handles every client."""
 
     daemon_threads = True
     block_on_close = False
@@ -123,7 +123,7 @@ class HostileServer(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's address."""
         host = "https://localhost" if self.context else "http://127.0.0.1"
         return f"{host}:{self.server_address[1]}"
 

@@ -56,7 +56,7 @@ if _plan:
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: the command, the signals, how far the run has come by then (0 to 1), and what happens beside it.
+    """One kill: the command, the signals, how far the run has come by then (0 to 1), and what happens concurrent it.
 
     At a boundary the share counts changes to the world, else the time that the whole run takes.
     """
@@ -65,17 +65,17 @@ class Kill:
     signals: tuple[signal.Signals, ...]
     share: float
     at_boundary: bool
-    beside: bool
+    concurrent: bool
 
     def __str__(self) -> str:
-        """Name it as a test's parameter."""
+        """Return its name as a test parameter."""
         where = "change" if self.at_boundary else "moment"
-        beside = "-beside" if self.beside else ""
-        return f"{self.command}-{'+'.join(number.name for number in self.signals)}-{where}-{self.share:.3f}{beside}"
+        concurrent = "-concurrent" if self.concurrent else ""
+        return f"{self.command}-{'+'.join(number.name for number in self.signals)}-{where}-{self.share:.3f}{concurrent}"
 
 
 def kills(counts: dict[str, int]) -> Iterator[Kill]:
-    """Spread kills over each command: every second one between two changes, every fifth with a run beside."""
+    """Spread kills over each command: every second one between two changes, every fifth with a run concurrent."""
     ways: Sequence[tuple[signal.Signals, ...]] = (
         (signal.SIGKILL,),
         (signal.SIGTERM,),
@@ -87,7 +87,7 @@ def kills(counts: dict[str, int]) -> Iterator[Kill]:
         chance = random.Random(f"{SEED} {command}")
         for number in range(count):
             share = (number + chance.random()) / count
-            yield Kill(command, chance.choice(ways), share, at_boundary=number % 3 != 2, beside=number % 5 == 4)
+            yield Kill(command, chance.choice(ways), share, at_boundary=number % 3 != 2, concurrent=number % 5 == 4)
 
 
 def arm(place: Path, at: dict[int, Sequence[signal.Signals]]) -> dict[str, str]:
@@ -102,6 +102,6 @@ def arm(place: Path, at: dict[int, Sequence[signal.Signals]]) -> dict[str, str]:
 
 
 def changes(place: Path) -> list[str]:
-    """Name the changes that a run made, or was about to make, in order."""
+    """Return the changes that a run made, or was about to make, in order."""
     log = place / "plan.log"
     return log.read_text(errors="replace").splitlines() if log.exists() else []

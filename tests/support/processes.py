@@ -1,4 +1,4 @@
-"""Processes: wait until they are gone, and read the arguments that they are started with."""
+"""Processes: waiting until they are gone, and recording the arguments of their start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 
 def survivors(pids: Sequence[int], seconds: float = 3) -> list[int]:
-    """Give the processes that are still at work after a while; one that is only not yet collected is not."""
+    """Return the processes that still run after these seconds; zombies do not count."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and any(map(_is_at_work, pids)):
         time.sleep(0.02)
@@ -45,7 +45,7 @@ while True:
 
 @contextmanager
 def watched_arguments() -> Iterator[list[str]]:
-    """Watch the arguments of every process of this machine while the block lasts; the list contains them afterwards."""
+    """Record the arguments of every process of this machine during the block, and return them."""
     seen: list[str] = []
     with TemporaryDirectory() as directory:
         file = Path(directory, "seen")

@@ -1,4 +1,4 @@
-"""What GitHub shows of a commit that passed tests and gate, with each thing for a test to spoil."""
+"""GitHub's records of a commit that passed tests and gate, each of which a test can change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = (ManifestFile("demo_tool-1.2.0.dev41.tar.gz", 3, "b" * 64),)
 
 @dataclass
 class Chain:
-    """The runs of one commit on the stand-in, and the provenance that the gate's run left."""
+    """The runs of one commit on the GitHub double, and the file of the tested commit that the gate uploaded."""
 
     state: GitHubState
     test: int
@@ -29,18 +29,18 @@ class Chain:
     claim: Provenance
     changed: dict[str, object] = field(default_factory=dict)
 
-    def forge(self, **changes: object) -> None:
-        """Let the gate's run have left another provenance."""
+    def falsify(self, **changes: object) -> None:
+        """Replace the file of the tested commit."""
         self.claim = replace(self.claim, **changes)  # type: ignore[arg-type]
         self.leave({PROVENANCE: self.claim.to_json().encode()})
 
     def leave(self, files: Mapping[str, bytes], name: str = ARTIFACT) -> None:
-        """Let the gate's run have left this artifact alone."""
+        """Replace the gate's artifact by this one."""
         del self.state.artifacts[self.artifact]
         self.artifact = self.state.add_artifact(self.gate, name, files)
 
     def leave_another(self, files: Mapping[str, bytes]) -> None:
-        """Let the gate's run have left a second artifact of the same name."""
+        """Add a second artifact of the same name to the gate's run."""
         self.state.add_artifact(self.gate, ARTIFACT, files)
 
 
@@ -55,7 +55,7 @@ def add_chain(
     test: Mapping[str, object] | None = None,
     gate: Mapping[str, object] | None = None,
 ) -> Chain:
-    """Add the runs of a commit; `tip` is what main was at when the gate started, `test` and `gate` spoil a run."""
+    """Add the runs of a commit; `tip` was main's tip when the gate started, `test` and `gate` change a run."""
     test_id = state.add_run(TEST, sha, **{"number": number, **(test or {})})  # type: ignore[arg-type]
     facts = {"event": "workflow_run", "title": gate_title(sha, test_id), **(gate or {})}
     gate_id = state.add_run(str(facts.pop("workflow", GATE)), tip or sha, **facts)  # type: ignore[arg-type]
@@ -68,16 +68,16 @@ def add_chain(
 
 
 def event_of(state: GitHubState, run_id: int, path: Path, **changes: object) -> dict[str, str]:
-    """Write the event of a run that has ended, as GitHub does, and give the variables of a job that it started."""
+    """Write the event of a run that ended, and return the variables of a job that it started."""
     run = state.runs[run_id]
     head = {"full_name": run.head_repository}
-    told: dict[str, object] = {
+    workflow_run: dict[str, object] = {
         "id": run.id, "run_number": run.number, "run_attempt": len(run.attempts), "name": "a name",
         "path": f".github/workflows/{run.workflow}", "event": run.event, "status": "completed",
         "conclusion": run.now.conclusion, "head_sha": run.sha, "head_branch": run.branch, "head_repository": head,
         "display_title": run.title, **changes,
     }  # fmt: skip
-    payload = {"action": "completed", "workflow_run": told, "repository": {"full_name": state.repository}}
+    payload = {"action": "completed", "workflow_run": workflow_run, "repository": {"full_name": state.repository}}
     path.write_text(json.dumps(payload))
     return {
         "GITHUB_ACTIONS": "true",

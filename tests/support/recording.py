@@ -56,7 +56,7 @@ class Recorder:
 
 
 def _parse(body: Any, kind: str) -> Any:
-    """Read a body that is JSON; of any other it is told that there was one."""
+    """Read a JSON body; any other is replaced by a note."""
     if not body:
         return None
     return json.loads(body) if kind.startswith(_JSON) else "not JSON"
@@ -72,7 +72,7 @@ def _without_secrets(value: Any, name: str = "") -> Any:
 
 
 def replay(path: Path) -> Iterator[str]:
-    """Hold a recording against the contract, and tell what breaks it."""
+    """Check a recording against the contract, and yield what breaks it."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         exchange = json.loads(line)
         problem = _problem(exchange)

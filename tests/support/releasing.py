@@ -1,4 +1,4 @@
-"""A public release on the local index, made once, with GitHub's stand-in beside it."""
+"""A public release on the local index, made once, and its GitHub double."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-01-02\n\n### Added\n\n- A thing.\n
 
 
 def sample(version: str = "1.2.0", body: str = "", **files: str) -> Sample:
-    """A project that contains a version, with a build backend of its own and no changelog unless one is given."""
+    """Build a project with a version, its own build backend, and no changelog unless one is given."""
     made = own_backend(body, settings=SETTINGS)
     texts: dict[str, str | bytes] = {**made.files, **IGNORED}
     texts["pyproject.toml"] = str(texts["pyproject.toml"]).replace("1.2.0.dev0", version)
@@ -46,7 +46,7 @@ def tagged(repo: Repo, tag: str = TAG, commit: str = "HEAD") -> Repo:
 
 @contextmanager
 def environment(env: Mapping[str, str], **more: str) -> Iterator[None]:
-    """Live in an environment for a while, where no test's own fixture can: in one that outlives a test."""
+    """Use an environment where no fixture of a test can: in one that outlives a test."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(env):
             patch.delenv(name)
@@ -56,14 +56,14 @@ def environment(env: Mapping[str, str], **more: str) -> Iterator[None]:
 
 
 def public_steps(repo: Repo, *steps: str, words: tuple[str, ...] = ("--offline",)) -> Outcome:
-    """Do steps of a public release on the local index."""
+    """Run steps of a public release on the local index."""
     return pipeline.run_pipeline(
         steps[0], steps, words, root=repo.root, channel=Channel.PUBLIC, env=dict(os.environ)
     )  # fmt: skip
 
 
 def release_once(directory: Path, made: Sample, env: Mapping[str, str]) -> Repo:
-    """Make a repository whose first commit is tagged and on the local index."""
+    """Create a repository whose first commit is tagged and on the local index."""
     with environment(env):
         repo = tagged(Repo.create(directory, made.tree()))
         assert public_steps(repo, "build", "public-publish").result is Result.PUBLISHED
@@ -71,12 +71,12 @@ def release_once(directory: Path, made: Sample, env: Mapping[str, str]) -> Repo:
 
 
 def index_of(repo: Repo) -> Path:
-    """The directory of the local index."""
+    """Return the directory of the local index."""
     return repo.root / STATE / "index"
 
 
 def put_on_index(repo: Repo, *versions: str, yanked: bool = False) -> None:
-    """Put wheels on the local index by hand."""
+    """Write wheels to the local index."""
     for version in versions:
         wheel = make_wheel(index_of(repo), version=str(Version(version)))
         if yanked:

@@ -1,4 +1,4 @@
-"""A real git repository with a bare remote, and a fingerprint of everything that a refusal must leave alone."""
+"""A real git repository with a bare remote, and a fingerprint of everything that a refusal must not change."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Repo:
 
     @classmethod
     def create(cls, directory: Path, files: Mapping[str, str | bytes]) -> Repo:
-        """Make a repository with one commit that is pushed to a bare remote."""
+        """Create a repository with one commit that is pushed to a bare remote."""
         content = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
         template = _template(frozenset(content.items()), os.environ.get("GIT_CONFIG_GLOBAL", ""))
         return template.copy(directory)
@@ -56,18 +56,18 @@ class Repo:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def commit(self, message: str, files: Mapping[str, str | bytes] | None = None) -> str:
-        """Commit files and give the commit's name."""
+        """Commit files and return the commit's SHA."""
         self.write(files or {})
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
 
     def tag(self, name: str, commit: str = "HEAD") -> None:
-        """Make an annotated tag."""
+        """Create an annotated tag."""
         self.git("tag", "--annotate", "--message", name, name, commit)
 
     def fingerprint(self) -> dict[str, str]:
-        """Describe files (the local index and dist/ too), refs here and refs on the remote."""
+        """Return files (also the local index and dist/), local refs and refs on the remote."""
         seen = {f"here {name}": value for name, value in _refs(self.root / ".git")}
         seen |= {f"remote {name}": value for name, value in _refs(self.remote)}
         for folder, folders, files in os.walk(self.root):
@@ -81,7 +81,7 @@ class Repo:
 
 @cache
 def _template(files: frozenset[tuple[str, bytes]], configuration: str) -> Repo:
-    """Make a repository that `Repo.create` copies, once for each content: git runs seven times for it."""
+    """Create a repository that `Repo.create` copies, once for each content: it takes seven git processes."""
     directory = Path(tempfile.mkdtemp(dir=_TEMPLATES.name))
     repo = Repo(directory / "checkout", directory / "remote.git")
     repo.root.mkdir()
@@ -94,7 +94,7 @@ def _template(files: frozenset[tuple[str, bytes]], configuration: str) -> Repo:
 
 
 def _refs(git: Path) -> Iterator[tuple[str, str]]:
-    """Read HEAD and every ref from git's own files: no process is as cheap."""
+    """Read HEAD and every ref from git's own files, without a process."""
     yield "HEAD", (git / "HEAD").read_text()
     packed = git / "packed-refs"
     lines = packed.read_text().splitlines() if packed.exists() else []

@@ -1,4 +1,4 @@
-"""An index in place of the real one, with faults that a test switches on, and a project that publishes to it."""
+"""A staging index in place of the real one, with faults that a test switches on, and its project."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IGNORED: dict[str, str | bytes] = {".gitignore": "dist/\nrelease.json\n"}
 
 @dataclass(frozen=True)
 class Received:
-    """One request as the index received it."""
+    """One request that the index received."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class Received:
 
 @dataclass
 class Staging:
-    """A running index whose answers a test can spoil."""
+    """A running index whose answers a test can change."""
 
     root: Path
     fault: Fault | None = None
@@ -51,7 +51,7 @@ class Staging:
     index: RunningIndex = field(init=False)
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """Stand between the clients and the index."""
+        """Apply the current fault between the clients and the index."""
 
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             scheme, _, coded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -66,8 +66,8 @@ class Staging:
 
         return answer
 
-    def picture(self) -> object:
-        """Describe every file that it stores, and its page as it really is."""
+    def snapshot(self) -> object:
+        """Return every stored file, and the unchanged page."""
         fault, self.fault = self.fault, None
         received = self.received.copy()
         try:
@@ -82,30 +82,30 @@ class Staging:
 
     @property
     def uploads(self) -> int:
-        """Count the uploads that were tried."""
+        """Count the attempted uploads."""
         return sum(request.method == "POST" for request in self.received)
 
     def tail(self) -> str:
-        """Give the lines of a pyproject.toml that name this index."""
+        """Return the lines of a pyproject.toml that configure this index."""
         url, publish_url = self.index.simple_url, self.index.upload_url
         return f'\n[[tool.uv.index]]\nname = "staging"\nurl = "{url}"\npublish-url = "{publish_url}"\nexplicit = true\n'
 
 
 @contextmanager
 def serve_staging(root: Path, **options: Any) -> Iterator[Staging]:
-    """Serve an index that can be spoilt."""
+    """Serve the staging index."""
     staging = Staging(root)
     with serve(root, wrap=staging.wrap, **options) as staging.index:
         yield staging
 
 
 def build_at_staging(directory: Path, staging: Staging, env: Mapping[str, str]) -> Repo:
-    """Make a repository that publishes to the index, with what its first commit builds in dist/."""
+    """Create a repository that publishes to the index, with a build of its first commit in dist/."""
     return build_sample(directory, AT_STAGING, env, tail=staging.tail())
 
 
 def build_sample(directory: Path, words: tuple[str, ...], env: Mapping[str, str], tail: str = "") -> Repo:
-    """Make a repository with the sample project, with what its first commit builds in dist/."""
+    """Create a repository with the sample project, with a build of its first commit in dist/."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(env):
             patch.delenv(name)
@@ -118,7 +118,7 @@ def build_sample(directory: Path, words: tuple[str, ...], env: Mapping[str, str]
 
 
 def copy_repo(repo: Repo, directory: Path) -> Repo:
-    """Copy a repository with its remote and everything that was built in it."""
+    """Copy a repository with its remote and its build."""
     copy = Repo(directory / "checkout", directory / "remote.git")
     shutil.copytree(repo.root, copy.root, symlinks=True)
     shutil.copytree(repo.remote, copy.remote)

@@ -1,4 +1,4 @@
-"""A release that is on the local index already, so that a test can verify it without building anything."""
+"""A release that is already on the local index, to be verified without a build."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _COMMIT = "a" * 40
 
 
 @dataclass(frozen=True)
-class Shop:
-    """A checkout with a built preview, the local index that has it, and the upstream index behind that."""
+class ReleasedProject:
+    """A checkout with a built preview, the local index that has it, and the upstream index."""
 
     root: Path
     local: Path
@@ -45,16 +45,16 @@ class Shop:
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @classmethod
-    def open(cls, directory: Path, wheelhouse: Path) -> Shop:
-        """Make an empty one, with nothing but pip on the upstream index."""
-        shop = cls(directory / "checkout", directory / "local", directory / "upstream", wheelhouse)
-        for place in (shop.root / "dist", shop.local, shop.upstream):
+    def open(cls, directory: Path, wheelhouse: Path) -> ReleasedProject:
+        """Create an empty one, with only pip on the upstream index."""
+        project = cls(directory / "checkout", directory / "local", directory / "upstream", wheelhouse)
+        for place in (project.root / "dist", project.local, project.upstream):
             place.mkdir(parents=True)
-        os.link(next(wheelhouse.glob("pip-*.whl")), shop.upstream / next(wheelhouse.glob("pip-*.whl")).name)
-        return shop
+        os.link(next(wheelhouse.glob("pip-*.whl")), project.upstream / next(wheelhouse.glob("pip-*.whl")).name)
+        return project
 
     def release(self, recipe: Recipe, *others: Recipe) -> None:
-        """Build and upload a preview; `others` are on the index, too."""
+        """Build and upload a preview, and put `others` on the index."""
         wheel = make_wheel(self.root / "dist", recipe)
         shutil.copy(wheel, self.local)
         for other in others:
@@ -72,7 +72,7 @@ class Shop:
         wrap: Wrap | None = None,
         port: int = 0,
     ) -> Iterator[tuple[RunningIndex, RunningIndex]]:
-        """Serve the local index, and the upstream one behind it."""
+        """Serve the local index, merged with the upstream one."""
         with (
             serve(self.upstream, wrap=wrap) as upstream,
             serve(self.local, project=project, upstream=upstream.simple_url, port=port) as local,
@@ -89,7 +89,7 @@ class Shop:
         settings: str = "",
         before: str = "",
     ) -> Report:
-        """Verify what was released."""
+        """Verify the released preview."""
         with self.index(recipe.name, wrap) as (local, upstream):
             index = Index(LOCAL, local.simple_url, local.upload_url, Credentials.NONE, own_url=local.own_url)
             chosen = {**self.env, **(env or {})}
@@ -117,7 +117,7 @@ def release_of(
     settings: str = "",
     before: str = "",
 ) -> ReleaseContext:
-    """Return the context of a run at its verify step; `before` is the version that the index had."""
+    """Return the context of a run at its verify step; the index had the version `before`."""
     version = Version(recipe.version)
     bound = f'requires-python = "{recipe.requires_python}"\n' if recipe.requires_python else ""
     text = f'[build-system]\nrequires = ["hatchling"]\n[project]\nname = "{recipe.name}"\nversion = "9.dev0"\n{bound}'
@@ -140,7 +140,7 @@ def release_of(
 
 
 def delaying(seconds: float, names: Callable[[str], bool]) -> Wrap:
-    """Make an index wait before it answers the paths that a condition holds for."""
+    """Make an index wait before it answers the paths that match a condition."""
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -154,7 +154,7 @@ def delaying(seconds: float, names: Callable[[str], bool]) -> Wrap:
 
 
 def yanking(*names: str) -> Wrap:
-    """Make an index say of these files that they are yanked."""
+    """Make an index mark these files as yanked."""
 
     def wrap(app: WSGIApplication) -> WSGIApplication:
         def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""The wheels that the tests install and lock: filled once from the configured index, then served on loopback."""
+"""The wheels that the tests install and lock: downloaded once from the configured index, served on loopback."""
 
 from __future__ import annotations
 
@@ -51,49 +51,53 @@ _AT_ONCE = 2
 
 
 def fill(directory: Path, root: Path) -> None:
-    """Download what is not there yet; what was wanted is written down, so that the next time nothing is asked."""
+    """Download missing wheels, and record what was requested, so that the next run sends no request."""
     pins = _pins(root)
     wanted = (*BUILD_TOOLS, *(pin for pin in pins if not pin.startswith(_NOT_INSTALLED)))
-    told = "\n".join((*wanted, OLD, OLD_PIP, *pins, *_PYTHONS))
+    request = "\n".join((*wanted, OLD, OLD_PIP, *pins, *_PYTHONS))
     stamp = directory / ".filled-with"
-    if stamp.exists() and stamp.read_text() == told:
+    if stamp.exists() and stamp.read_text() == request:
         return
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         old = pool.submit(_download, directory / OLD, OLD_PIP)
-        compiled = pool.submit(_compiled, wanted)
+        compiled = pool.submit(_resolved, wanted)
         locked = _locked(directory, root, pins)
         parts = list(_rounds(compiled.result()))
-        list(pool.map(lambda part: _download(directory, "--no-deps", *part), _portions(parts)))
+        list(pool.map(lambda part: _download(directory, "--no-deps", *part), _parts_per_download(parts)))
         # What only another Python takes is never installed here: its metadata is read.
         for python in _PYTHONS:
             options = ("--no-deps", "--ignore-requires-python", "--python-version", python)
             missing = [[one for one in part if not _runs_everywhere(directory, one)] for part in _rounds(locked)]
-            list(pool.map(lambda part, options=options: _download(directory, *options, *part), _portions(missing)))
+            list(
+                pool.map(
+                    lambda part, options=options: _download(directory, *options, *part), _parts_per_download(missing)
+                )
+            )
         old.result()
-    stamp.write_text(told)
+    stamp.write_text(request)
 
 
 def _download(directory: Path, *words: str) -> None:
     subprocess.run([*_DOWNLOAD, directory, *words], check=True)
 
 
-def _portions(parts: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Divide the parts for the downloads that run at once."""
+def _parts_per_download(parts: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Divide the parts for the parallel downloads."""
     for part in parts:
         yield from (portion for portion in (part[start::_AT_ONCE] for start in range(_AT_ONCE)) if portion)
 
 
 def _runs_everywhere(directory: Path, requirement: str) -> bool:
-    """Return whether the wheel of a requirement is already present, and is one for every Python and system."""
+    """Return whether the wheel of a requirement is there, and is one for every Python and system."""
     name, _, version = requirement.partition("==")
     return any(directory.glob(f"{name.replace('-', '_')}-{version}-py[23]*-none-any.whl"))
 
 
 def compile_wheels(directory: Path) -> None:
-    """Put compiled code into the wheels of pip and of the build backends, once: each environment would compile it anew.
+    """Add bytecode to the wheels of pip and of the build backends, once, so that no environment compiles them.
 
-    uv unpacks a wheel again for each address of an index, and each worker and some tests serve one of their own. That
-    the code is up to date is not checked when it is loaded, so the time of an unpacked source does not matter.
+    uv unpacks a wheel again for each index URL, and each worker and some tests serve their own index. Loading does not
+    check that the bytecode is up to date, so the time of an unpacked source does not matter.
     Source: PEP 552.
     """
     compiled = f".{sys.implementation.cache_tag}.pyc"
@@ -122,8 +126,8 @@ def _pins(root: Path) -> list[str]:
     return list(content["dependency-groups"]["dev"])
 
 
-def _compiled(wanted: Iterable[str]) -> dict[str, list[str]]:
-    """Resolve what is wanted with all that it needs: uv does it in a tenth of pip's time."""
+def _resolved(wanted: Iterable[str]) -> dict[str, list[str]]:
+    """Resolve requirements with their dependencies by uv, in a tenth of pip's time."""
     words = ("pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--only-binary", ":all:", "-")
     asked = "\n".join(wanted)
     ran = subprocess.run([_UV, *words], input=asked, check=True, stdout=subprocess.PIPE, text=True)
@@ -131,7 +135,7 @@ def _compiled(wanted: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _locked(directory: Path, root: Path, pins: list[str]) -> dict[str, list[str]]:
-    """Give each package of a noxfile's lock with its versions; a lock is for all systems and Pythons."""
+    """Return each package of a noxfile's lock with its versions; a lock is for all systems and Pythons."""
     script = directory / "noxfile.py"
     script.write_text(_BLOCK.format(root=root.as_uri(), pins=pins))
     subprocess.run([_UV, "lock", "--quiet", "--no-config", "--script", script], check=True, cwd=directory)
@@ -143,6 +147,6 @@ def _locked(directory: Path, root: Path, pins: list[str]) -> dict[str, list[str]
 
 
 def _rounds(versions: dict[str, list[str]]) -> Iterator[list[str]]:
-    """Give all of it in parts that hold each package once, as pip wants it."""
+    """Divide the versions into parts that have each package once, as pip requires."""
     for part in zip_longest(*versions.values()):
         yield [f"{name}=={version}" for name, version in zip(versions, part, strict=True) if version]

@@ -1,4 +1,4 @@
-"""The copy of a workflow file that act runs: what goes, what stays, and that all that goes is named."""
+"""The copy of a workflow file that act runs: what is removed, what is kept, and that each removal is reported."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def load(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def test_what_act_does_not_know_goes_and_is_named() -> None:
-    """The rest of the file means what it meant, and every line keeps its number."""
+def test_keys_unknown_to_act_are_removed_and_reported() -> None:
+    """The other lines keep their meaning and their numbers."""
     cleaned = clean(workflow(), MAPPED)
     expected = load(TEXT)
     del expected["permissions"]["artifact-metadata"]
@@ -76,8 +76,8 @@ def test_what_act_does_not_know_goes_and_is_named() -> None:
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
-def test_our_own_files_lose_nothing_but_the_queue(path: Path) -> None:
-    """What is rehearsed is the file itself, but for the one key that act refuses, and secrets that are the job's."""
+def test_own_workflows_lose_only_the_queue_key(path: Path) -> None:
+    """Secrets are read from the job's own set; everything else is the committed file."""
     text = path.read_text(encoding="utf-8")
     cleaned = clean(workflow(text, path.name), MAPPED)
     expected = load(text.replace("secrets.", f"{OF_JOB}."))
@@ -86,8 +86,8 @@ def test_our_own_files_lose_nothing_but_the_queue(path: Path) -> None:
     assert text.count("--index pypi") == cleaned.text.count("--index pypi")
 
 
-def test_the_tests_are_replaced_by_a_line_that_says_so() -> None:
-    """Only what is run is replaced: the job, its checkout and its steps are there."""
+def test_the_test_command_is_replaced_by_a_notice() -> None:
+    """The job, its checkout and its steps stay."""
     cleaned = clean(workflow(), MAPPED, is_tests=True)
     steps = load(cleaned.text)["jobs"]["a"]["steps"]
     assert [step.get("run", step.get("uses")) for step in steps] == [
@@ -98,8 +98,8 @@ def test_the_tests_are_replaced_by_a_line_that_says_so() -> None:
 
 
 @pytest.mark.parametrize("uses", ["codecov/codecov-action@v5", "./.github/actions/mine", "docker://alpine:3"])
-def test_an_action_without_a_counterpart_is_refused_where_something_is_released(uses: str) -> None:
-    """act would fetch it from outside; in the project's own tests it is left out instead, and named."""
+def test_release_workflows_refuse_actions_without_a_double(uses: str) -> None:
+    """act would download it; in the project's own tests it is left out and reported."""
     other = workflow(TEXT.replace("actions/checkout@v7", uses))
     with pytest.raises(RefusedError, match="has no counterpart for"):
         clean(other, MAPPED)
@@ -125,8 +125,8 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize(("written", "expected"), EXPRESSIONS.values(), ids=EXPRESSIONS)
-def test_the_secrets_are_those_of_the_job(written: str, expected: str) -> None:
-    """In every expression, also of the workflow's own `env`; act knows one set of secrets for all jobs."""
+def test_secret_expressions_read_the_jobs_own_set(written: str, expected: str) -> None:
+    """Also in the workflow's own `env`: act has one set of secrets for all jobs."""
     text = TEXT.replace("A: b", f'A: "{written}"').replace("on: push", f'on: push\nenv: {{B: "{written}"}}')
     cleaned = load(clean(workflow(text), MAPPED).text)
     joined = " ".join(expected.split())
@@ -145,8 +145,8 @@ STORED = {"": {"A": "1", "B": "1"}, "Live": {"A": "2", "C": "2"}, "other": {"D":
         pytest.param("new", {"A": "1", "B": "1"}, id="without secrets"),
     ],
 )
-def test_a_job_gets_what_its_environment_stores(environment: str, expected: dict[str, str]) -> None:
-    """And what the repository does, which an environment's overrule."""
+def test_a_job_gets_the_secrets_of_its_environment(environment: str, expected: dict[str, str]) -> None:
+    """An environment's secret overrides the repository's."""
     assert secrets_of(STORED, environment) == expected
 
 
@@ -160,14 +160,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "message"), BROKEN.values(), ids=BROKEN)
-def test_what_is_no_workflow_file_is_refused(text: str, message: str) -> None:
-    """A file that cannot be read is not half run."""
+def test_invalid_workflow_files_are_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
         workflow(text)
 
 
-def test_rights_are_those_of_the_job() -> None:
-    """A job's own rights replace the file's; a right of `none` is none."""
+def test_job_permissions_replace_the_files() -> None:
+    """`none` grants nothing."""
     text = "on: push\npermissions: {contents: write}\njobs:\n  a: {runs-on: x, steps: []}\n"
     text += "  b: {runs-on: x, permissions: {id-token: write, contents: none}, steps: []}\n"
     text += "  c: {runs-on: x, permissions: {}, steps: []}\n"

@@ -1,4 +1,4 @@
-"""What the environment says: where a job runs, where a rehearsal leads, and what a workflow reads back."""
+"""The environment of a job: the runner's variables, the rehearsal's file, and the outputs that a workflow reads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ from release_channels.errors import RefusedError
         "http://[::1]:8080/",
     ],
 )
-def test_loopback_addresses_are_of_this_machine(address: str) -> None:
-    """The ways to name this machine are known."""
+def test_loopback_addresses_are_local(address: str) -> None:
     assert is_loopback(address)
 
 
@@ -70,20 +69,20 @@ def test_loopback_addresses_are_of_this_machine(address: str) -> None:
         pytest.param(["http://127.0.0.1/"], id="list"),
     ],
 )
-def test_every_other_address_is_not(address: object) -> None:
-    """What another client might read as another host is not of this machine."""
+def test_other_addresses_are_not_local(address: object) -> None:
+    """Also those that another client might read as another host."""
     assert not is_loopback(address)
 
 
-def test_without_the_variable_there_is_no_rehearsal() -> None:
-    """The variable alone makes a rehearsal; an empty one makes none."""
+def test_no_rehearsal_without_its_variable() -> None:
+    """An empty variable counts as unset."""
     for env in ({}, {"RELEASE_CHANNELS_REHEARSAL": ""}):
         assert read_rehearsal(env) is None
         assert not is_rehearsal(env)
 
 
-def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
-    """The file tells where to read and where to upload; more keys do not harm, and those that are known are read."""
+def test_the_rehearsal_file_contains_both_addresses(tmp_path: Path) -> None:
+    """Unknown keys are ignored."""
     path = tmp_path / "rehearsal.json"
     addresses = {"simple": "http://127.0.0.1:1/simple/", "upload": "http://127.0.0.1:1/legacy/"}
     path.write_text(json.dumps(addresses | {"oidc": "http://127.0.0.1:1/_/oidc/", "more": "x"}))
@@ -121,10 +120,8 @@ def test_a_rehearsal_gives_both_addresses(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_rehearsal_file_that_cannot_be_trusted_is_refused(
-    tmp_path: Path, content: bytes | None, message: str
-) -> None:
-    """A rehearsal that does not surely stay here must not become a release."""
+def test_an_invalid_rehearsal_file_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    """A rehearsal that might reach another machine must not upload."""
     path = tmp_path / "rehearsal.json"
     if content is not None:
         path.write_bytes(content)
@@ -134,8 +131,8 @@ def test_a_rehearsal_file_that_cannot_be_trusted_is_refused(
     assert stop.value.hint == "unset RELEASE_CHANNELS_REHEARSAL if no rehearsal is meant"
 
 
-def test_elsewhere_there_is_no_runner(tmp_path: Path) -> None:
-    """Without the runner's own variable nothing is written, whatever else is set."""
+def test_no_outputs_are_written_without_a_runner(tmp_path: Path) -> None:
+    """Only the runner's own variable counts."""
     env = {"GITHUB_OUTPUT": str(tmp_path / "output"), "UV_PUBLISH_TOKEN": "x", "GITHUB_ACTIONS": "false"}
     actions = read_actions(env)
     assert actions == ActionsEnvironment()
@@ -152,19 +149,19 @@ def test_elsewhere_there_is_no_runner(tmp_path: Path) -> None:
         ("", None),
     ],
 )
-def test_the_workflow_is_known_by_its_file(ref: str, workflow: str | None) -> None:
-    """A branch name, which somebody else may choose, cannot pose as the file's name."""
+def test_the_workflow_is_identified_by_its_file(ref: str, workflow: str | None) -> None:
+    """A branch name, which anyone may choose, cannot pose as the file's name."""
     assert read_actions({"GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW_REF": ref}).workflow == workflow
 
 
-def test_stored_tokens_are_found_by_name_alone() -> None:
-    """Which tokens are set is told; an empty one is none, as for a secret that does not exist."""
+def test_stored_tokens_are_found_by_name() -> None:
+    """An empty token counts as none, as for a secret that does not exist."""
     env = {"GITHUB_ACTIONS": "true", "UV_PUBLISH_TOKEN": "x", "TWINE_PASSWORD": "", "HATCH_INDEX_AUTH": "y"}
     assert read_actions(env).stored_tokens == ("UV_PUBLISH_TOKEN", "HATCH_INDEX_AUTH")
 
 
-def test_a_value_cannot_pose_as_another_output(tmp_path: Path) -> None:
-    """Values of many lines come back whole, one after the other, whatever delimiter they guess."""
+def test_a_multiline_value_cannot_add_another_output(tmp_path: Path) -> None:
+    """Several values are read back unchanged, whatever delimiter they contain."""
     output = tmp_path / "output"
     values = {"outcome": "a\nversion<<end\n9\nend", "version": "1.2.0.dev7\n", "publish": ""}
     output.write_text("before=1\n")
@@ -186,7 +183,7 @@ def _unless(line: str, delimiter: str) -> str | None:
     return None if line == delimiter else line
 
 
-def test_a_message_cannot_end_its_command() -> None:
-    """Line breaks, percent signs, and in the title colons and commas, arrive as text."""
-    told = annotation("error", "a:b,c%\n", "x\n::set-output name=a::b\r%0A:,")
-    assert told == "::error title=a%3Ab%2Cc%25%0A::x%0A::set-output name=a::b%0D%250A:,"
+def test_an_annotation_message_is_escaped() -> None:
+    """Line breaks and percent signs, and in the title colons and commas, are text."""
+    command = annotation("error", "a:b,c%\n", "x\n::set-output name=a::b\r%0A:,")
+    assert command == "::error title=a%3Ab%2Cc%25%0A::x%0A::set-output name=a::b%0D%250A:,"

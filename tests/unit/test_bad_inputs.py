@@ -24,7 +24,7 @@ from release_channels.gate.providers import PROVIDERS, provider_statuses
 from release_channels.model.github import repository_name
 from release_channels.project.edit import read_toml
 from release_channels.project.pyproject import parse_project
-from tests.support.hostile import serve_hostile, whole
+from tests.support.hostile import complete, serve_hostile
 from tests.unit.test_build_artifact import make_artifact
 from tests.unit.test_damaged_distributions import UNSAFE
 from tests.unit.test_foreign_parsers import JSON, PYPROJECT, RUN, TEXT, Parse, spoilt, spots
@@ -160,7 +160,7 @@ def _api() -> Iterator[tuple[str, Row]]:
     def ask(answer: object) -> Row:
         def row(_: Path) -> object:
             with serve_hostile() as server:
-                server.answer = whole(json.dumps(answer).encode(), "application/json")
+                server.answer = complete(json.dumps(answer).encode(), "application/json")
                 env = {"GITHUB_API_URL": server.url, "GH_TOKEN": "t"}
                 with connect("a/b", env, pauses=Pauses(reads=(), writes=0)) as client:
                     return client.run(1)
@@ -232,5 +232,5 @@ def _run(row: Row, place: Path, *, is_page: bool) -> str:
 
 
 def test_the_box_is_as_large_as_it_is_said_to_be() -> None:
-    """Rows that are run, with the damaged wheels and sdists that `--from` may bring."""
+    """The rows, and the damaged wheels and sdists of `--from`."""
     assert sum(sum(1 for _ in rows()) for rows in KINDS.values()) + len(UNSAFE) >= 397

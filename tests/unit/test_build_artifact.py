@@ -1,4 +1,4 @@
-"""The archive of a build's artifact: whatever is wrong with it is a refusal, and no file is left half-trusted."""
+"""The archive of a build's artifact: any damage is refused, and no file is unpacked in part."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ DAMAGED: dict[str, tuple[int, Callable[[Path], object]]] = {
 }
 
 
-def test_a_good_artifact_is_unpacked(tmp_path: Path) -> None:
+def test_a_valid_artifact_is_unpacked(tmp_path: Path) -> None:
     """The control of the cases below."""
     assert unpack_build_artifact(make_artifact(tmp_path / "x.zip"), tmp_path) is not None
     assert (tmp_path / WHEEL).read_bytes() == CONTENT
@@ -69,7 +69,7 @@ def test_a_good_artifact_is_unpacked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("compression", "damage"), DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_artifact_is_refused(tmp_path: Path, compression: int, damage: Callable[[Path], object]) -> None:
-    """Also where the standard library has errors of each compression's own."""
+    """Also where the standard library raises errors that depend on the compression."""
     path = make_artifact(tmp_path / "x.zip", compression)
     damage(path)
     with pytest.raises(RefusedError, match="artifact") as stop:
@@ -78,8 +78,8 @@ def test_a_damaged_artifact_is_refused(tmp_path: Path, compression: int, damage:
 
 
 @given(st.binary(max_size=400), st.integers(0, 600))
-def test_no_bytes_are_a_bug(tmp_path_factory: pytest.TempPathFactory, noise: bytes, position: int) -> None:
-    """Whatever overwrites a part of the archive: what it holds is read, or it is refused."""
+def test_any_damage_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, noise: bytes, position: int) -> None:
+    """Random bytes over any part of the archive raise no other error."""
     directory = tmp_path_factory.mktemp("artifact")
     path = make_artifact(directory / "x.zip")
     data = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""The changelog: which headings are sections, what a release makes of them, and what is refused."""
+"""The changelog: which headings are sections, how a release edits them, and the refusals."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CASES = sorted((Path(__file__).parents[1] / "data" / "changelogs").iterdir())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_changelog_keeps_its_own_habits(case: Path) -> None:
-    """Titles, dates and links are as the file's others are, every section and link stays, and a second run is idle."""
+def test_a_release_heading_follows_the_files_style(case: Path) -> None:
+    """Titles, dates and links match the existing ones; a second run changes nothing."""
     before = next(case.glob("before.*"))
     path, text = before.with_stem("CHANGELOG").name, before.read_text(encoding="utf-8")
     release = tomllib.loads((case / "release.toml").read_text(encoding="utf-8"))
@@ -62,8 +62,8 @@ def test_a_changelog_keeps_its_own_habits(case: Path) -> None:
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case.name.endswith("-no-heading")], ids=lambda case: case.name
 )
-def test_what_the_hint_says_to_write_is_accepted(case: Path) -> None:
-    """Both headings that it names are read as such in that very file, above the newest version."""
+def test_the_headings_that_the_hint_proposes_are_accepted(case: Path) -> None:
+    """Both are read as sections of that very file, above the newest version."""
     before = next(case.glob("before.*"))
     hint = (case / "refusal.txt").read_text(encoding="utf-8")
     underline = re.search("underlined with `(.)`", hint)
@@ -119,8 +119,8 @@ BYTES = {
 
 
 @pytest.mark.parametrize(("path", "text", "expected"), BYTES.values(), ids=BYTES)
-def test_every_other_byte_stays(path: str, text: str, expected: str) -> None:
-    """The section gets a heading as the file's others are; nothing else changes, and a second run is idle."""
+def test_only_the_heading_changes(path: str, text: str, expected: str) -> None:
+    """A second run changes nothing."""
     edit = plan_release(parse_changelog(text, path), NEW, DAY, path)
     assert edit is not None
     assert (edit.path, edit.old, edit.new) == (path, text, expected)
@@ -129,8 +129,7 @@ def test_every_other_byte_stays(path: str, text: str, expected: str) -> None:
     assert plan_release(after, NEW, DAY, path) is None
 
 
-def test_a_tag_of_another_format_is_in_the_links() -> None:
-    """Link references name the tags as they are configured."""
+def test_links_contain_tags_in_the_configured_format() -> None:
     text = "## [Unreleased]\n- a\n\n[Unreleased]: https://h.example/compare/rel-1.1.0...HEAD\n"
     edit = plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md", "rel-{version}")
     assert edit is not None
@@ -152,8 +151,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("after", "lost"), BROKEN.values(), ids=BROKEN)
-def test_an_edit_that_breaks_something_is_refused(after: str, lost: str) -> None:
-    """Every section that had a heading has one and keeps its text, and every link leads somewhere."""
+def test_an_edit_that_loses_a_section_or_link_is_refused(after: str, lost: str) -> None:
+    """Every section keeps its heading and text, and every link its target."""
     before = parse_changelog(LINKED, "C.md")
     prove_sections(before, parse_changelog(f"## 1.2.0\n- a\n\n{LINKED}", "C.md"), NEW, "C.md", hint="by hand")
     with pytest.raises(RefusedError, match=rf"the edit of C\.md would break {lost}") as stop:
@@ -161,7 +160,7 @@ def test_an_edit_that_breaks_something_is_refused(after: str, lost: str) -> None
     assert stop.value.hint == "by hand"
 
 
-UNFIT = {
+UNREADY = {
     "no heading": ("# C\n## 1.1.0\n- a\n", "no heading for unreleased changes", "## [Unreleased]"),
     "empty file": ("", "no heading", "## [Unreleased]"),
     "only in code": ("```\n## Unreleased\n- a\n```\n", "no heading", "## [Unreleased]"),
@@ -176,9 +175,9 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize(("text", "message", "hint"), UNFIT.values(), ids=UNFIT)
-def test_a_changelog_that_is_not_ready_is_refused(text: str, message: str, hint: str) -> None:
-    """Each reason names the file and says what to write."""
+@pytest.mark.parametrize(("text", "message", "hint"), UNREADY.values(), ids=UNREADY)
+def test_an_unready_changelog_is_refused(text: str, message: str, hint: str) -> None:
+    """The message contains the file, and the hint the lines to write."""
     with pytest.raises(RefusedError, match=r"^C\.md has ") as stop:
         plan_release(parse_changelog(text, "C.md"), NEW, DAY, "C.md")
     assert message in str(stop.value)
@@ -205,21 +204,21 @@ SECTIONS = {
 
 
 @pytest.mark.parametrize(("text", "expected"), SECTIONS.values(), ids=SECTIONS)
-def test_a_section_is_what_stands_below_its_heading(text: str, expected: str | None) -> None:
-    """The body has no heading, and of the closing links those that it uses; an empty one counts as none."""
+def test_a_section_is_the_text_below_its_heading(text: str, expected: str | None) -> None:
+    """Of the closing links it contains those that it uses; an empty section counts as none."""
     assert section(parse_changelog(text, "C.md"), NEW) == expected
     assert has_section(parse_changelog(text, "C.md"), NEW) is bool(expected)
 
 
 @pytest.mark.parametrize("body", ["### Added\n\n### Fixed", "<!-- nothing yet -->", "<!--\n- a\n-->\n### Added", ""])
-def test_headings_and_comments_alone_are_no_section(body: str) -> None:
-    """What would leave the release's text without a word counts as nothing."""
+def test_a_section_of_headings_and_comments_is_empty(body: str) -> None:
+    """The release's notes would have no text."""
     assert not has_section(parse_changelog(f"## 1.2.0\n{body}\n## 1.1.0\n- b\n", "C.md"), NEW)
 
 
 @pytest.mark.parametrize("odd", ["3/4/2026", "last week", "2026-13-01"])
-def test_a_date_that_nobody_can_be_sure_of_is_not_imitated(odd: str) -> None:
-    """The new heading goes without a date where the others have none that can be told."""
+def test_an_ambiguous_date_format_is_not_copied(odd: str) -> None:
+    """The new heading has no date then."""
     edit = plan_release(parse_changelog(f"## Unreleased\n- a\n## 1.1.0 {odd}\n", "C.md"), NEW, DAY, "C.md")
     assert edit is not None
     assert "\n## 1.2.0\n" in edit.new
@@ -243,7 +242,7 @@ def found(names: set[str], changelog: str = "auto") -> str | None:
     ],
 )
 def test_the_changelog_is_found(names: set[str], changelog: str, expected: str | None) -> None:
-    """The configured file is taken, else one of the usual names, else there is none."""
+    """The configured file, otherwise one of the usual names."""
     assert found(names, changelog) == expected
 
 
@@ -254,8 +253,8 @@ def test_the_changelog_is_found(names: set[str], changelog: str, expected: str |
         ({"a.md"}, "../a.md", "not a file of this project"),
     ],
 )
-def test_a_changelog_that_cannot_be_read_is_refused(names: set[str], changelog: str, message: str) -> None:
-    """A wrong path is named, with what to do."""
+def test_an_unreadable_changelog_is_refused(names: set[str], changelog: str, message: str) -> None:
+    """The message contains the path, and the hint the fix."""
     with pytest.raises(RefusedError, match=message) as stop:
         found(names, changelog)
     assert stop.value.hint
@@ -269,8 +268,8 @@ POINTERS = {
 
 
 @pytest.mark.parametrize("path", POINTERS)
-def test_a_file_that_points_elsewhere_is_not_a_changelog(path: str) -> None:
-    """A file of that name with a link alone does not count, unless it is configured or has a section."""
+def test_a_file_with_only_a_link_is_not_a_changelog(path: str) -> None:
+    """Unless it is configured or has a section."""
     files = {path: POINTERS[path].encode()}
     assert find_changelog(Config(), files.get) is None
     assert find_changelog(Config(changelog=path), files.get) == path
@@ -279,8 +278,8 @@ def test_a_file_that_points_elsewhere_is_not_a_changelog(path: str) -> None:
     assert find_changelog(Config(), {path: files[path] + section.encode()}.get) == path
 
 
-def test_a_changelog_that_is_not_begun_still_counts() -> None:
-    """A title, with what the format is based on, waits for its first section."""
+def test_a_changelog_without_sections_is_found() -> None:
+    """It has a title and the format's introduction."""
     text = b"# Changelog\n\nThe format is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n"
     assert find_changelog(Config(), {"CHANGELOG.md": text}.get) == "CHANGELOG.md"
 
@@ -293,7 +292,7 @@ LINKS = {
 
 
 def read_links(target: str) -> Read:
-    """Return a reader of a project whose CHANGELOG.md is a link, and docs/link.md another one."""
+    """Return a reader of a project whose CHANGELOG.md and docs/link.md are links."""
 
     def read(path: str) -> bytes | None:
         to = {"CHANGELOG.md": target, "docs/link.md": "versions.md", "docs/circle.md": "../docs/circle.md"}.get(path)
@@ -305,22 +304,21 @@ def read_links(target: str) -> Read:
 
 
 @pytest.mark.parametrize(("target", "expected"), LINKS.values(), ids=LINKS)
-def test_a_link_in_the_project_is_followed(target: str, expected: str | None) -> None:
-    """The path is that of the file, so that an edit leaves the link alone."""
+def test_a_symlink_inside_the_project_is_followed(target: str, expected: str | None) -> None:
+    """The path is the target's, so that an edit keeps the link."""
     assert find_changelog(Config(), read_links(target)) == expected
 
 
 @pytest.mark.parametrize(
     "target", ["..", "../changes.md", "/etc/changes.md", "docs/../../changes.md", "docs/circle.md"]
 )
-def test_a_link_out_of_the_project_is_refused(target: str) -> None:
-    """What it leads to is not the project's, or there is no end to it."""
+def test_a_symlink_out_of_the_project_is_refused(target: str) -> None:
     with pytest.raises(RefusedError, match=r"(CHANGELOG|circle)\.md is a symbolic link"):
         find_changelog(Config(), read_links(target))
 
 
-def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
-    """What is planned is read as `tag` will read it: a Markdown heading is none in reStructuredText."""
+def test_a_heading_of_another_markup_is_not_written() -> None:
+    """The plan is parsed as `tag` parses it: a Markdown heading is text in reStructuredText."""
     with pytest.raises(RefusedError, match=r"C\.rst would not parse as having a section for 1\.2\.0") as stop:
         plan_release(parse_changelog("## Unreleased\n- a\n", "C.md"), NEW, DAY, "C.rst")
     assert "1.2.0" in stop.value.hint
@@ -331,14 +329,13 @@ def test_a_section_that_would_not_be_found_again_is_not_written() -> None:
     ["", ".. nothing yet", "Added\n~~~~~\n", ".. _label:\n\nFixed\n~~~~~\n"],
     ids=["empty", "comment", "title", "target"],
 )
-def test_titles_and_comments_alone_are_no_section(body: str) -> None:
-    """What says nothing to users counts as nothing in reStructuredText, too."""
+def test_an_rst_section_of_titles_and_comments_is_empty(body: str) -> None:
     text = f"1.2.0\n=====\n\n{body}\n\n1.1.0\n=====\n\n* b\n"
     assert not has_section(parse_changelog(text, "C.rst"), NEW)
 
 
-def test_a_long_body_is_cut_with_a_link() -> None:
-    """What is over GitHub's limit ends at a line, with the link to all of it; what fits is not changed."""
+def test_long_release_notes_are_cut_at_a_line_with_a_link() -> None:
+    """Text within GitHub's limit stays as it is."""
     fits, link = "x" * BODY_LIMIT, "https://h.example/c"
     assert release_body(fits, link) == fits
     cut = release_body("- line\n" * BODY_LIMIT, link)
@@ -355,8 +352,8 @@ ENTRY = st.sampled_from(["- a", "### Added", "", "```\n## 9.9.9\n```", "text", "
     st.sampled_from(["\n", "\r\n"]), st.sampled_from(["## [Unreleased]", "## Unreleased", "##  UNRELEASED "]),
 )  # fmt: skip
 @settings(max_examples=80, deadline=None)
-def test_any_changelog_gains_two_lines_alone(body: list[str], older: list[list[str]], newline: str, top: str) -> None:
-    """Over generated files, a release inserts one heading and a blank line, and changes no other byte."""
+def test_any_changelog_gains_only_two_lines(body: list[str], older: list[list[str]], newline: str, top: str) -> None:
+    """Over generated files, a release inserts one heading and a blank line."""
     lines = ["# C", "", top, "- new", *body]
     for number, entries in enumerate(older):
         lines += [f"## [1.{9 - number}.0] - 2026-01-02", *entries]
@@ -391,7 +388,7 @@ ODD_LINES = [
 @given(st.sampled_from(CASES), st.lists(st.tuples(st.integers(0, 20), st.sampled_from(ODD_LINES)), max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_a_damaged_changelog_is_edited_or_refused(case: Path, damage: list[tuple[int, str]]) -> None:
-    """Whatever stands in a file, the edit is one that can be read again, or there is a refusal, and no other error."""
+    """The edited text can be parsed again, and no other error is raised."""
     before = next(case.glob("before.*"))
     lines = before.read_text(encoding="utf-8").splitlines()
     for at, line in damage:
@@ -410,8 +407,8 @@ def test_a_damaged_changelog_is_edited_or_refused(case: Path, damage: list[tuple
         ("How to use 3.9", None), ("Tested with Python 3.9 (3.10 fails)", None), ("2 ways to install", None),
     ],
 )  # fmt: skip
-def test_a_title_names_a_version_behind_any_name(title: str, version: str | None) -> None:
-    """Several words before a version are a name where a date stands behind it, else they are a sentence."""
+def test_a_title_with_several_words_is_a_version_only_with_a_date(title: str, version: str | None) -> None:
+    """Otherwise it is a sentence."""
     found = parse_title(title)
     assert (found and str(found.version)) == version
 
@@ -440,8 +437,8 @@ WRITTEN = [
 @pytest.mark.parametrize("written", WRITTEN, ids=["inline", "definition", "brackets and title", "two lines"])
 @pytest.mark.parametrize("unreleased", UNRELEASED_LINKS)
 @pytest.mark.parametrize("released", RELEASED_LINKS)
-def test_every_link_leads_somewhere(written: str, unreleased: str, released: str) -> None:
-    """The new heading has a link if one can be told, or else there is a warning; every other link stays."""
+def test_changelog_links_are_updated_or_a_warning_is_given(written: str, unreleased: str, released: str) -> None:
+    """Links of other sections stay."""
     old, new = UNRELEASED_LINKS[unreleased], RELEASED_LINKS[released]
     top = written.format("Unreleased", old) if old else "## Unreleased"
     below = written.format("1.1.0", new) if new else "## 1.1.0"

@@ -1,4 +1,4 @@
-"""The whole check of a release: twine and a clean environment for real, all findings in one report."""
+"""The whole check of a release: real twine, a real clean environment, all findings in one report."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from release_channels.release.checks.context import error, note, sort_findings, 
 from release_channels.release.checks.entry_points import Script, excuse
 from release_channels.release.checks.imports import check_imports, import_targets
 from release_channels.release.checks.readme import check_readme, parse_answer
-from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
+from tests.support.distributions import Recipe, make_check_context, make_release, make_sdist, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
 
 
 def uv_program() -> str:
-    """Find uv on the path."""
+    """Return the path of uv."""
     program = shutil.which("uv")
     assert program, "these tests need uv"
     return program
 
 
-def real_subject(tmp_path: Path, *files: Path, **changes: Any) -> CheckContext:
-    """Describe a release that is checked with the real programs, offline."""
+def real_check_context(tmp_path: Path, *files: Path, **changes: Any) -> CheckContext:
+    """Build the context of a check with the real programs, offline."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     env = {**os.environ, "UV_OFFLINE": "1", "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_NO_PROGRESS": "1"}
-    return make_subject(scratch, files, env=env, uv=uv_program(), **changes)
+    return make_check_context(scratch, files, env=env, uv=uv_program(), **changes)
 
 
-def test_a_good_release_passes(tmp_path: Path) -> None:
-    """Twine, the clean environment and every other check have nothing to say about the default recipe."""
-    assert check_release(real_subject(tmp_path, *make_release(tmp_path, Recipe()))) == ()
+def test_a_valid_release_has_no_findings(tmp_path: Path) -> None:
+    """Twine, the clean environment and every other check pass the default recipe."""
+    assert check_release(real_check_context(tmp_path, *make_release(tmp_path, Recipe()))) == ()
 
 
 def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
-    """One file that cannot be read hides nothing about the other, and the worst comes first."""
+    """An unreadable file hides no finding of another one; errors come first."""
     wheel = make_wheel(
         tmp_path, Recipe(readme="", requires_python=None, files={"tests/test_x.py": ""}, cli="import gone")
     )
@@ -55,7 +55,7 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
     sdist.write_bytes(b"nothing")
     previous = tmp_path / "demo_tool-1.1.0-py3-none-any.whl"
     previous.write_bytes(b"nothing")
-    findings = check_release(real_subject(tmp_path, sdist, wheel, previous=previous, file_limit=10))
+    findings = check_release(real_check_context(tmp_path, sdist, wheel, previous=previous, file_limit=10))
     expected = [
         (Severity.ERROR, WHEEL, "the limit for a file is 10 bytes"),
         (Severity.WARNING, "", "the project has no readme"),
@@ -75,19 +75,18 @@ def test_all_findings_come_in_one_report(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
-    """A file that is not there is reported like one that is broken."""
-    findings = check_release(make_subject(tmp_path, [tmp_path / SDIST]))
+    findings = check_release(make_check_context(tmp_path, [tmp_path / SDIST]))
     assert any(each.file == SDIST and "is not a readable sdist" in each.message for each in findings)
 
 
-def test_a_report_is_sorted_and_says_things_once() -> None:
-    """Errors come before warnings before notes, each by file."""
+def test_findings_are_sorted_and_deduplicated() -> None:
+    """Errors, warnings, notes, each by file."""
     mixed = [note("a", "n"), error("b", "e"), warning("a", "w"), error("a", "e"), error("b", "e")]
     assert sort_findings(mixed) == (error("a", "e"), error("b", "e"), warning("a", "w"), note("a", "n"))
 
 
-def test_long_lists_are_cut() -> None:
-    """A list is shown whole, or by its first names and how many more there are."""
+def test_long_lists_are_shortened() -> None:
+    """A list is complete, or its first names and the number of the others."""
     assert summarize("abc") == "a, b, c"
     assert summarize("abcde") == "a, b, c and 2 more"
 
@@ -96,10 +95,10 @@ class TestRendering:
     """The output of the real twine."""
 
     def test_broken_markup_is_found_in_each_file(self, tmp_path: Path) -> None:
-        """The complaint names the line and the file, and says what to do."""
+        """The finding contains the line and the file, and the fix."""
         recipe = Recipe(content_type="text/x-rst", readme="Demo\n==\n\n.. nonsense:: x\n")
         files = make_release(tmp_path, recipe)
-        findings = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        findings = check_readme(real_check_context(tmp_path, *files), [read_archive(path) for path in files])
         assert [finding.file for finding in findings] == [SDIST, WHEEL]
         for finding in findings:
             assert finding.severity is Severity.ERROR
@@ -107,27 +106,26 @@ class TestRendering:
             assert "line " in finding.message
             assert finding.hint == "correct the markup of the readme"
 
-    def test_a_missing_content_type_is_found(self, tmp_path: Path) -> None:
-        """The index takes such a file, so a warning of twine's is one here."""
+    def test_a_missing_content_type_is_a_warning(self, tmp_path: Path) -> None:
+        """The index accepts such a file, and twine warns."""
         sdist = make_sdist(tmp_path, Recipe(content_type=None, readme="Demo\n"))
-        (finding,) = check_readme(real_subject(tmp_path, sdist), [read_archive(sdist)])
+        (finding,) = check_readme(real_check_context(tmp_path, sdist), [read_archive(sdist)])
         assert finding.severity is Severity.WARNING
         assert "`long_description_content_type` missing" in finding.message
 
-    def test_no_readme_is_one_warning(self, tmp_path: Path) -> None:
-        """It is about the project: neither each file nor the content type is another one."""
+    def test_a_missing_readme_is_one_warning(self, tmp_path: Path) -> None:
+        """Not one for each file, and none about the content type."""
         files = make_release(tmp_path, Recipe(content_type=None, readme=""))
-        (finding,) = check_readme(real_subject(tmp_path, *files), [read_archive(path) for path in files])
+        (finding,) = check_readme(real_check_context(tmp_path, *files), [read_archive(path) for path in files])
         assert (finding.severity, finding.file) == (Severity.WARNING, "")
         assert "readme" in finding.hint
 
-    def test_invalid_metadata_are_left_to_their_own_check(self, tmp_path: Path) -> None:
-        """Twine gives up on them, so it is not asked."""
+    def test_twine_skips_invalid_metadata(self, tmp_path: Path) -> None:
+        """The check of metadata reports it."""
         wheel = make_wheel(tmp_path, Recipe(requires=["rich >>> 1"], readme=""))
-        assert check_readme(real_subject(tmp_path, wheel), [read_archive(wheel)]) == []
+        assert check_readme(real_check_context(tmp_path, wheel), [read_archive(wheel)]) == []
 
-    def test_an_answer_of_another_kind_is_kept(self) -> None:
-        """What is not understood is passed on, not swallowed."""
+    def test_unknown_twine_output_is_reported_unchanged(self) -> None:
         (finding,) = parse_answer("x.whl", "/bin/python: No module named twine")
         assert finding == error(
             "x.whl", "twine check: /bin/python: No module named twine", "install twine next to this tool"
@@ -138,12 +136,12 @@ class TestImports:
     """The experience of a user who installs the wheel into a clean environment."""
 
     def check(self, tmp_path: Path, recipe: Recipe, **changes: Any) -> list[Finding]:
-        """Install the wheel of a recipe and import what it promises."""
+        """Install the wheel of a recipe and import its packages and scripts."""
         wheel = make_wheel(tmp_path, recipe)
-        return check_imports(real_subject(tmp_path, wheel, **changes), [read_archive(wheel)])
+        return check_imports(real_check_context(tmp_path, wheel, **changes), [read_archive(wheel)])
 
-    def test_each_script_that_cannot_start_is_reported_on_its_own(self, tmp_path: Path) -> None:
-        """Missing modules, missing objects, exits and crashes: none hides another, and good scripts are not named."""
+    def test_each_broken_script_is_reported_separately(self, tmp_path: Path) -> None:
+        """Missing modules, missing objects, exits and crashes; working scripts are not listed."""
         recipe = Recipe(
             scripts={
                 "good": "demo_tool.cli:main",
@@ -173,8 +171,8 @@ class TestImports:
             "ModuleNotFoundError: No module named 'demo_tool.gone'",
         ]
 
-    def test_a_script_that_need_not_start_here_is_a_warning(self, tmp_path: Path) -> None:
-        """It names an extra, what it imports is for another platform, or the last release could not start it either."""
+    def test_an_excused_broken_script_is_a_warning(self, tmp_path: Path) -> None:
+        """It needs an extra or another platform, or it was broken in the last release."""
         (tmp_path / "old").mkdir()
         broken = {"demo_tool/old.py": "import gone", "demo_tool/new.py": "", "demo_tool/win.py": "import demo_win"}
         before = {"old": "demo_tool.old:main", "new": "demo_tool.cli:main"}
@@ -191,7 +189,7 @@ class TestImports:
             files=broken,
         )
         wheel = make_wheel(tmp_path, recipe)
-        subject = real_subject(tmp_path, wheel, previous_version=Version("1.1.0"))
+        subject = real_check_context(tmp_path, wheel, previous_version=Version("1.1.0"))
         findings = {
             each.case: (each.severity, each.hint)
             for each in check_imports(subject, [read_archive(wheel)], read_archive(previous))
@@ -204,7 +202,7 @@ class TestImports:
             "broken-scripts:win": (Severity.WARNING, 'demo-win is only for sys_platform == "none"'),
         }
 
-    def test_without_scripts_the_import_packages_are_tried(self, tmp_path: Path) -> None:
+    def test_import_packages_are_tested_without_scripts(self, tmp_path: Path) -> None:
         """A package that cannot be imported is a warning where no script depends on it."""
         recipe = Recipe(scripts={}, files={"demo_tool/__init__.py": "1 / 0"})
         (finding,) = self.check(tmp_path, recipe)
@@ -212,20 +210,20 @@ class TestImports:
         assert "the import package demo_tool cannot be imported: ZeroDivisionError" in finding.message
 
     def test_more_modules_than_fit_into_a_command_are_imported(self, tmp_path: Path) -> None:
-        """A namespace without packages has each of its modules as an import package of its own."""
+        """Each module of a namespace without packages is an import package of its own."""
         files: dict[str, str | bytes] = {f"space/{'m' * 180}{number}.py": "" for number in range(800)}
         assert self.check(tmp_path, Recipe(scripts={}, files=files)) == []
 
-    def test_a_wheel_that_does_not_install_is_one_error(self, tmp_path: Path) -> None:
-        """What uv says last is in the message."""
+    def test_an_uninstallable_wheel_is_one_error(self, tmp_path: Path) -> None:
+        """The message ends with uv's last line."""
         (finding,) = self.check(tmp_path, Recipe(requires=["no-such-project-here-at-all"]))
         assert finding.severity is Severity.ERROR
         assert finding.file == WHEEL
         assert "does not install" in finding.message
         assert "no-such-project-here-at-all" in finding.message
 
-    def test_a_wheel_for_another_machine_is_a_note(self, tmp_path: Path) -> None:
-        """Where no wheel fits, the report says that nothing was imported."""
+    def test_a_wheel_for_another_platform_is_a_note(self, tmp_path: Path) -> None:
+        """It reports that nothing was imported."""
         (finding,) = self.check(tmp_path, Recipe(tag="cp39-cp39-win32"))
         assert finding.severity is Severity.NOTE
         assert "no wheel fits" in finding.message
@@ -234,18 +232,16 @@ class TestImports:
         ("bound", "declared"),
         [(">=4.7", None), ("<3", "<3"), ("==3.1.*", "==3.1.*"), (">=3.9,<3.9.1,!=3.9.0", ">=3.9")],
     )
-    def test_a_python_that_is_not_on_this_machine_is_not_the_wheels_fault(
-        self, tmp_path: Path, bound: str, declared: str | None
-    ) -> None:
-        """No interpreter is downloaded; a warning says that nothing was imported, and no error stops the release."""
+    def test_a_missing_python_is_a_warning_not_an_error(self, tmp_path: Path, bound: str, declared: str | None) -> None:
+        """No interpreter is downloaded, and nothing was imported."""
         (finding,) = self.check(tmp_path, Recipe(requires_python=bound, cli="import gone"), requires_python=declared)
         assert finding.severity is Severity.WARNING
         assert finding.message.endswith(" on this machine: the import was not tried")
         assert finding.message.startswith("no Python ")
         assert "uv python install" in finding.hint
 
-    def test_another_python_on_this_machine_is_taken(self, tmp_path: Path) -> None:
-        """Where the running one is excluded and another fits, the wheel is tried with that."""
+    def test_another_installed_python_is_used(self, tmp_path: Path) -> None:
+        """The running one is excluded by requires-python."""
         bound = f">=3.9,!={platform.python_version()}"
         words = ("python", "find", "--no-project", "--no-python-downloads", bound)
         if subprocess.run([uv_program(), *words], capture_output=True, check=False).returncode:
@@ -254,9 +250,9 @@ class TestImports:
         assert "cannot start: ModuleNotFoundError: No module named 'gone'" in finding.message
 
     def test_a_missing_uv_is_an_error(self, tmp_path: Path) -> None:
-        """The report says which program could not be run."""
+        """The finding contains the program's name."""
         wheel = make_wheel(tmp_path, Recipe())
-        (finding,) = check_imports(make_subject(tmp_path, [wheel]), [read_archive(wheel)])
+        (finding,) = check_imports(make_check_context(tmp_path, [wheel]), [read_archive(wheel)])
         assert "is no-uv-here installed?" in finding.message
 
 
@@ -280,13 +276,13 @@ EXCUSES = [
 
 
 @pytest.mark.parametrize(("script", "problem", "requires", "why"), EXCUSES, ids=range(len(EXCUSES)))
-def test_what_excuses_a_script(script: Script, problem: str, requires: tuple[str, ...], why: str) -> None:
-    """An extra or another platform does, if the script or the metadata says so; anything else breaks an install."""
+def test_which_problems_excuse_a_script(script: Script, problem: str, requires: tuple[str, ...], why: str) -> None:
+    """An extra or another platform that the script or the metadata declares."""
     assert excuse(script, problem, requires).startswith(why)
     assert bool(excuse(script, problem, requires)) is bool(why)
 
 
-def test_what_must_be_importable(tmp_path: Path) -> None:
+def test_which_names_must_be_importable(tmp_path: Path) -> None:
     """Scripts first; without them modules, packages, and packages below a namespace."""
     files: dict[str, str | bytes] = {
         "single.py": "",
@@ -313,6 +309,6 @@ def test_what_must_be_importable(tmp_path: Path) -> None:
         pytest.param("three", sys.executable, id="malformed"),
     ],
 )
-def test_the_python_is_one_that_the_project_allows(requires: str | None, chosen: str) -> None:
-    """The running Python is taken unless requires-python excludes it."""
+def test_the_python_satisfies_requires_python(requires: str | None, chosen: str) -> None:
+    """The running Python is preferred."""
     assert python_for(requires, "3.11.9") == chosen

@@ -1,4 +1,4 @@
-"""How archives are read, and what is wrong with how they are built."""
+"""How archives are read, and the findings about how they are built."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.support.distributions import Recipe, make_sdist, make_wheel, read_zip
 INFO = "demo_tool-1.2.0.dist-info"
 
 
-def complaint(path: Path) -> Finding:
-    """Give the one finding about how an archive is built."""
+def only_finding(path: Path) -> Finding:
+    """Return the one finding about how an archive is built."""
     (finding,) = check_contents(read_archive(path))
     assert finding.severity is Severity.ERROR
     assert finding.file == path.name
@@ -43,19 +43,17 @@ PROGRAMS: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize(("changes", "expected"), PROGRAMS.values(), ids=PROGRAMS)
-def test_a_wheel_with_a_program_is_a_tool(tmp_path: Path, changes: dict[str, Any], expected: bool) -> None:
-    """`uv tool install` takes nothing else, so users of a library are told another command."""
+def test_a_wheel_with_a_program_counts_as_a_tool(tmp_path: Path, changes: dict[str, Any], expected: bool) -> None:
+    """`uv tool install` accepts nothing else, so libraries get another command."""
     assert has_programs(make_wheel(tmp_path, Recipe(**changes))) is expected
 
 
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_a_good_archive_has_no_findings(tmp_path: Path, make: Callable[[Path, Recipe], Path]) -> None:
-    """What the recipe makes is built as it should be."""
+def test_a_valid_archive_has_no_findings(tmp_path: Path, make: Callable[[Path, Recipe], Path]) -> None:
     assert list(check_contents(read_archive(make(tmp_path, Recipe())))) == []
 
 
-def test_an_archive_is_read_into_values(tmp_path: Path) -> None:
-    """Members, texts and metadata are all there after one read."""
+def test_one_read_returns_members_texts_and_metadata(tmp_path: Path) -> None:
     archive = read_archive(make_wheel(tmp_path, Recipe()))
     assert archive.kind is Kind.WHEEL
     assert archive.dist_infos == (INFO,)
@@ -74,10 +72,9 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("spoil", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_a_broken_archive_cannot_be_read(
+def test_a_broken_archive_raises_one_plain_error(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], spoil: Callable[[bytes], bytes]
 ) -> None:
-    """Whatever is wrong with the bytes, it is one error in plain words."""
     path = make(tmp_path, Recipe())
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(UnreadableError, match="is not a readable"):
@@ -85,16 +82,14 @@ def test_a_broken_archive_cannot_be_read(
 
 
 @given(content=st.binary(max_size=200), name=st.sampled_from(["a-1-py3-none-any.whl", "a-1.tar.gz"]))
-def test_no_bytes_break_the_reader(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
-    """Any bytes are either read or refused."""
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
     path = tmp_path_factory.mktemp("bytes") / name
     path.write_bytes(content)
     with pytest.raises(UnreadableError):
         read_archive(path)
 
 
-def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
-    """What is not a distribution by its name is refused."""
+def test_a_file_without_a_distribution_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="neither a wheel nor an sdist"):
         read_archive(tmp_path / "notes.txt")
 
@@ -112,8 +107,10 @@ def test_a_foreign_file_is_not_read(tmp_path: Path) -> None:
         pytest.param(f"{INFO}/RECORD", b"sha256=", b"", "another hash or size for", id="no algorithm"),
     ],
 )
-def test_record_agrees_with_the_contents(tmp_path: Path, name: str, before: bytes, after: bytes, message: str) -> None:
-    """A wheel that was changed after the build is found by its RECORD."""
+def test_contents_that_differ_from_record_are_found(
+    tmp_path: Path, name: str, before: bytes, after: bytes, message: str
+) -> None:
+    """The wheel was changed after the build."""
     path = make_wheel(tmp_path, Recipe())
     members = [(each, text.replace(before, after) if each == name else text) for each, text in read_zip(path)]
     assert members != read_zip(path)
@@ -123,38 +120,39 @@ def test_record_agrees_with_the_contents(tmp_path: Path, name: str, before: byte
 
 
 @pytest.mark.parametrize("name", ["RECORD", "WHEEL"])
-def test_a_wheel_has_record_and_wheel(tmp_path: Path, name: str) -> None:
-    """A wheel without RECORD or WHEEL is refused."""
+def test_a_wheel_without_record_or_wheel_is_refused(tmp_path: Path, name: str) -> None:
     path = make_wheel(tmp_path, Recipe(instead={name: None}))
-    assert f"has no {name}" in complaint(path).message
+    assert f"has no {name}" in only_finding(path).message
 
 
-def test_a_wheel_has_one_dist_info_directory(tmp_path: Path) -> None:
-    """Two of them, and no installer knows which to believe."""
+def test_two_dist_info_directories_are_refused(tmp_path: Path) -> None:
+    """Installers disagree on which to use."""
     path = make_wheel(tmp_path, Recipe(files={"other-1.0.dist-info/METADATA": ""}))
-    assert complaint(path).message == f"must have one .dist-info directory at the top, has {INFO}, other-1.0.dist-info"
+    assert (
+        only_finding(path).message == f"must have one .dist-info directory at the top, has {INFO}, other-1.0.dist-info"
+    )
 
 
-def test_a_doubled_name_is_found_in_a_wheel(tmp_path: Path) -> None:
+def test_a_repeated_member_of_a_wheel_is_found(tmp_path: Path) -> None:
     """Tools disagree on which of the two they unpack."""
     path = make_wheel(tmp_path, Recipe())
     members = read_zip(path)
     write_zip(path, [members[0], *members])
-    assert complaint(path).message == "contains a name more than once: demo_tool/__init__.py"
+    assert only_finding(path).message == "contains a name more than once: demo_tool/__init__.py"
 
 
 def test_unusual_compression_and_comments_are_found(tmp_path: Path) -> None:
-    """The index takes stored and deflated members, and no ZIP comment."""
+    """The index accepts stored and deflated members, and no ZIP comment."""
     path = make_wheel(tmp_path, Recipe())
     members = read_zip(path)
     write_zip(path, members, compression=zipfile.ZIP_BZIP2)
     assert any("compressed in a way" in finding.message for finding in check_contents(read_archive(path)))
     write_zip(path, members, comment=b"hello")
-    assert "ZIP comment" in complaint(path).message
+    assert "ZIP comment" in only_finding(path).message
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
-    """Make a member of an sdist that a build backend would not write."""
+def unusual_member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    """Build a member of an sdist that a build backend would not write."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
@@ -162,38 +160,35 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile
 
 ROOT = "demo_tool-1.2.0"
 ODD = [
-    pytest.param(entry(f"{ROOT}/PKG-INFO"), f"more than once: {ROOT}/PKG-INFO", id="doubled name"),
-    pytest.param(entry(f"{ROOT}/../evil"), "lead out of it", id="climbing path"),
-    pytest.param(entry(f"{ROOT}/null", tarfile.CHRTYPE), "a device, a pipe or a sparse file", id="device"),
-    pytest.param(entry(f"{ROOT}/pipe", tarfile.FIFOTYPE), "a device, a pipe", id="pipe"),
-    pytest.param(entry(f"{ROOT}/x", tarfile.SYMTYPE, "../../x"), "links that lead out", id="climbing link"),
-    pytest.param(entry(f"{ROOT}/x", tarfile.SYMTYPE, "/etc/passwd"), "-> /etc/passwd", id="absolute link"),
-    pytest.param(entry(f"{ROOT}/x", tarfile.LNKTYPE, "other/x"), "-> other/x", id="hard link"),
-    pytest.param(entry("other/x"), f"not the one directory {ROOT}", id="second directory"),
+    pytest.param(unusual_member(f"{ROOT}/PKG-INFO"), f"more than once: {ROOT}/PKG-INFO", id="doubled name"),
+    pytest.param(unusual_member(f"{ROOT}/../evil"), "lead out of it", id="climbing path"),
+    pytest.param(unusual_member(f"{ROOT}/null", tarfile.CHRTYPE), "a device, a pipe or a sparse file", id="device"),
+    pytest.param(unusual_member(f"{ROOT}/pipe", tarfile.FIFOTYPE), "a device, a pipe", id="pipe"),
+    pytest.param(unusual_member(f"{ROOT}/x", tarfile.SYMTYPE, "../../x"), "links that lead out", id="climbing link"),
+    pytest.param(unusual_member(f"{ROOT}/x", tarfile.SYMTYPE, "/etc/passwd"), "-> /etc/passwd", id="absolute link"),
+    pytest.param(unusual_member(f"{ROOT}/x", tarfile.LNKTYPE, "other/x"), "-> other/x", id="hard link"),
+    pytest.param(unusual_member("other/x"), f"not the one directory {ROOT}", id="second directory"),
 ]
 
 
 @pytest.mark.parametrize(("member", "message"), ODD)
-def test_odd_members_of_an_sdist_are_found(tmp_path: Path, member: tarfile.TarInfo, message: str) -> None:
-    """What cannot be unpacked safely is refused."""
-    assert message in complaint(make_sdist(tmp_path, Recipe(), members=[member])).message
+def test_unsafe_members_of_an_sdist_are_found(tmp_path: Path, member: tarfile.TarInfo, message: str) -> None:
+    assert message in only_finding(make_sdist(tmp_path, Recipe(), members=[member])).message
 
 
-def test_a_link_inside_an_sdist_is_fine(tmp_path: Path) -> None:
-    """A link from one file of the project to another is allowed."""
-    member = entry(f"{ROOT}/docs/readme.md", tarfile.SYMTYPE, "../PKG-INFO")
+def test_a_link_inside_an_sdist_is_allowed(tmp_path: Path) -> None:
+    member = unusual_member(f"{ROOT}/docs/readme.md", tarfile.SYMTYPE, "../PKG-INFO")
     assert list(check_contents(read_archive(make_sdist(tmp_path, Recipe(), members=[member])))) == []
 
 
-def test_an_sdist_is_one_directory_named_after_it(tmp_path: Path) -> None:
-    """The directory carries the name of the file."""
+def test_an_sdist_is_one_directory_with_its_name(tmp_path: Path) -> None:
     path = make_sdist(tmp_path, Recipe(), root="demo-tool")
-    assert complaint(path).message == "has demo-tool at the top, not the one directory demo_tool-1.2.0"
+    assert only_finding(path).message == "has demo-tool at the top, not the one directory demo_tool-1.2.0"
 
 
 @pytest.mark.parametrize(("unpacked", "count"), [(64 << 20, 0), (50 * (2 << 20), 0), (50 * (2 << 20) + 1, 1)])
-def test_what_unpacks_to_too_much_is_found(unpacked: int, count: int) -> None:
-    """The index takes an archive for a bomb from 64 MiB and fifty times its size on."""
+def test_an_archive_that_unpacks_to_too_much_is_found(unpacked: int, count: int) -> None:
+    """The index refuses an archive that unpacks to 64 MiB and fifty times its size."""
     members = (Member("x", unpacked, MemberKind.FILE),)
     archive = Archive(Path("demo.whl"), Kind.WHEEL, 2 << 20, members, {})
     assert len(list(check_ratio(archive))) == count
@@ -202,6 +197,6 @@ def test_what_unpacks_to_too_much_is_found(unpacked: int, count: int) -> None:
 @pytest.mark.parametrize(
     ("size", "text"), [(100, "100 bytes"), (3 << 20, "3.0 MiB"), (10 << 30, "10.00 GiB")], ids=["B", "MiB", "GiB"]
 )
-def test_sizes_are_written_for_people(size: int, text: str) -> None:
-    """Small sizes are in bytes, others in MiB or GiB."""
+def test_sizes_are_formatted_with_units(size: int, text: str) -> None:
+    """Small sizes in bytes, others in MiB or GiB."""
     assert readable(size) == text

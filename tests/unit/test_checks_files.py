@@ -1,4 +1,4 @@
-"""Each check that only looks at the files: where it fires, and that a good release passes all of them."""
+"""Each check that only reads the files: when it reports a finding, and that a valid release has none."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.context import sort_findings
 from release_channels.release.checks.filenames import check_identity
 from release_channels.release.checks.metadata import check_metadata
-from tests.support.distributions import Recipe, make_release, make_sdist, make_subject, make_wheel
+from tests.support.distributions import Recipe, make_check_context, make_release, make_sdist, make_wheel
 
 SDIST, WHEEL = "demo_tool-1.2.0.tar.gz", "demo_tool-1.2.0-py3-none-any.whl"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
 def run_checks(tmp_path: Path, files: Sequence[Path], previous: Path | None = None, **changes: Any) -> list[Finding]:
-    """Run every check that needs no program."""
-    subject = make_subject(tmp_path, files, previous=previous, **changes)
+    """Run every check that starts no program."""
+    subject = make_check_context(tmp_path, files, previous=previous, **changes)
     archives = [read_archive(path) for path in files if path.name.endswith((".whl", ".gz"))]
     findings = check_files(subject, archives, read_archive(previous) if previous else None)
     return list(sort_findings(findings, subject.allow))
 
 
 def assert_finding(findings: Sequence[Finding], severity: Severity, file: str, message: str) -> None:
-    """One finding has this severity and file, says this, and says what to do."""
+    """Assert that one finding has this severity, file and message, and a hint."""
     matching = [
         each for each in findings if each.severity is severity and each.file == file and message in each.message
     ]
@@ -42,8 +42,7 @@ def assert_finding(findings: Sequence[Finding], severity: Severity, file: str, m
     assert all(each.hint for each in matching)
 
 
-def test_a_good_release_has_no_findings(tmp_path: Path) -> None:
-    """The default recipe passes every check, with nothing to say about it."""
+def test_the_default_recipe_has_no_findings(tmp_path: Path) -> None:
     assert run_checks(tmp_path, make_release(tmp_path, Recipe())) == []
 
 
@@ -73,8 +72,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize("recipe", PASSING)
-def test_what_is_allowed_is_not_reported(tmp_path: Path, recipe: Recipe) -> None:
-    """What is at the edge of a rule, and on the right side of it, is not a finding."""
+def test_allowed_edge_cases_have_no_findings(tmp_path: Path, recipe: Recipe) -> None:
     assert run_checks(tmp_path, make_release(tmp_path, recipe)) == []
 
 
@@ -107,14 +105,13 @@ BOTH = [
 
 @pytest.mark.parametrize(("recipe", "severity", "message"), [pytest.param(*case[:3], id=case[3]) for case in BOTH])
 def test_metadata_is_checked_in_both_files(tmp_path: Path, recipe: Recipe, severity: Severity, message: str) -> None:
-    """What is wrong with the metadata is found in METADATA and in PKG-INFO."""
+    """METADATA of the wheel and PKG-INFO of the sdist."""
     findings = run_checks(tmp_path, make_release(tmp_path, recipe))
     for file in (SDIST, WHEEL):
         assert_finding(findings, severity, file, message)
 
 
-def test_a_deprecated_classifier_names_its_replacement(tmp_path: Path) -> None:
-    """The hint contains the classifier to write instead."""
+def test_a_deprecated_classifier_hint_contains_its_replacement(tmp_path: Path) -> None:
     recipe = Recipe(classifiers=["Natural Language :: Ukranian", "Programming Language :: Python :: 33"])
     hints = [finding.hint for finding in run_checks(tmp_path, [make_wheel(tmp_path, recipe)])]
     assert "write 'Natural Language :: Ukrainian'" in hints
@@ -150,7 +147,7 @@ DEFAULTS = [
 def test_a_prerelease_in_an_extra_is_a_warning(
     tmp_path: Path, requires: list[str], message: str, channel: Channel
 ) -> None:
-    """A default install does not get it, so the release goes on, and the warning names the extra."""
+    """A default install does not get it; the warning contains the extra."""
     findings = run_checks(tmp_path, make_release(tmp_path, Recipe(requires=requires)), channel=channel)
     for file in (SDIST, WHEEL):
         assert_finding(findings, WARNING, file, message)
@@ -160,14 +157,14 @@ def test_a_prerelease_in_an_extra_is_a_warning(
 
 @pytest.mark.parametrize("requires", DEFAULTS)
 def test_a_prerelease_in_a_default_install_is_an_error(tmp_path: Path, requires: list[str]) -> None:
-    """What some default install gets stops a final, wherever that is."""
+    """Also where an environment marker limits it to some installs."""
     findings = run_checks(tmp_path, make_release(tmp_path, Recipe(requires=requires)))
     assert_finding(findings, ERROR, WHEEL, "(>=1a1): a default install breaks")
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_a_prerelease_that_is_meant_is_a_note(tmp_path: Path, channel: Channel) -> None:
-    """The setting names one dependency; another is refused all the same, and the refusal names the setting."""
+def test_an_allowed_prerelease_is_a_note(tmp_path: Path, channel: Channel) -> None:
+    """The setting allows one dependency; the error for another contains the setting."""
     requires = ["Rich>=1a1", 'rich>=2a1; extra == "dev"', "other>=1a1"]
     files = make_release(tmp_path, Recipe(requires=requires))
     findings = run_checks(tmp_path, files, channel=channel, allow=frozenset({"prerelease-dependencies:rich"}))
@@ -180,14 +177,13 @@ def test_a_prerelease_that_is_meant_is_a_note(tmp_path: Path, channel: Channel) 
 
 
 def test_a_direct_url_in_an_extra_is_an_error(tmp_path: Path) -> None:
-    """The index refuses the file for it, whoever would install the extra."""
+    """The index refuses the file, whether or not the extra is installed."""
     files = make_release(tmp_path, Recipe(requires=['rich @ https://example.org/rich.whl ; extra == "dev"']))
     findings = run_checks(tmp_path, files, channel=Channel.PREVIEW)
     assert_finding(findings, ERROR, WHEEL, "is a direct URL")
 
 
 def test_a_prerelease_dependency_of_a_preview_is_a_warning(tmp_path: Path) -> None:
-    """For a preview a pre-release dependency is a warning."""
     files = make_release(tmp_path, Recipe(requires=["rich>=15.0rc1"]))
     findings = run_checks(tmp_path, files, channel=Channel.PREVIEW)
     assert_finding(findings, WARNING, WHEEL, "asks for a pre-release")
@@ -195,7 +191,7 @@ def test_a_prerelease_dependency_of_a_preview_is_a_warning(tmp_path: Path) -> No
 
 
 def test_a_local_version_is_refused(tmp_path: Path) -> None:
-    """A local version is found even where plan and metadata agree on it."""
+    """Also where plan and metadata agree on it."""
     recipe = Recipe(version="1.2.0+g1a2b3c")
     findings = run_checks(tmp_path, make_release(tmp_path, recipe), version=Version(recipe.version))
     assert_finding(findings, ERROR, "demo_tool-1.2.0+g1a2b3c.tar.gz", "1.2.0+g1a2b3c is a local version")
@@ -220,17 +216,16 @@ IN_WHEEL = [
 
 
 @pytest.mark.parametrize(("files", "severity", "message"), [pytest.param(*case[:3], id=case[3]) for case in IN_WHEEL])
-def test_what_a_wheel_should_not_install_is_found(
+def test_unwanted_files_in_a_wheel_are_found(
     tmp_path: Path, files: dict[str, str | bytes], severity: Severity, message: str
 ) -> None:
-    """A wheel that would drop something unexpected on its users is reported."""
     wheel = make_wheel(tmp_path, Recipe(files=files))
     assert_finding(run_checks(tmp_path, [wheel]), severity, WHEEL, message)
 
 
 @pytest.mark.parametrize("name", ["build", "docs", "tools"])
-def test_an_import_package_may_have_any_name(tmp_path: Path, name: str) -> None:
-    """The package that the project is named after is what the wheel is for."""
+def test_the_projects_own_package_is_never_unwanted(tmp_path: Path, name: str) -> None:
+    """Whatever its name is."""
     recipe = Recipe(name=name, scripts={"x": f"{name}.cli:main"})
     assert run_checks(tmp_path, make_release(tmp_path, recipe), project=name) == []
 
@@ -247,8 +242,8 @@ SECRETS = {
 
 
 @pytest.mark.parametrize(("name", "text"), SECRETS.items(), ids=SECRETS)
-def test_secrets_are_found_in_both_files(tmp_path: Path, name: str, text: str) -> None:
-    """A file for secrets is an error, however deep it lies."""
+def test_secret_files_are_errors_in_wheel_and_sdist(tmp_path: Path, name: str, text: str) -> None:
+    """At any depth."""
     recipe = Recipe(files={f"demo_tool/data/{name}": text}, sdist_files={f"src/data/{name}": text})
     findings = run_checks(tmp_path, make_release(tmp_path, recipe))
     for file in (SDIST, WHEEL):
@@ -270,20 +265,20 @@ TOKENS = {
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 def test_a_token_below_the_tests_of_an_sdist_is_an_error(tmp_path: Path, token: str) -> None:
-    """Nothing installs the file, but whoever downloads the sdist reads it."""
+    """Nothing installs the file, but every download of the sdist contains it."""
     recipe = Recipe(sdist_files={"tests/.env": f"UPLOAD={token}"})
     assert_finding(run_checks(tmp_path, make_release(tmp_path, recipe)), ERROR, SDIST, ": tests/.env")
 
 
-def test_a_private_key_behind_a_certificate_is_found(tmp_path: Path) -> None:
-    """The first block of a file says nothing of the ones after it."""
+def test_a_private_key_after_a_certificate_is_found(tmp_path: Path) -> None:
+    """Every PEM block of a file is read."""
     text = "-----BEGIN CERTIFICATE-----\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n"
     recipe = Recipe(files={"demo_tool/data/all.key": text})
     assert_finding(run_checks(tmp_path, make_release(tmp_path, recipe)), ERROR, WHEEL, ": demo_tool/data/all.key")
 
 
 @pytest.mark.parametrize(("name", "text"), SECRETS.items(), ids=SECRETS)
-def test_secrets_of_the_tests_are_a_warning_in_an_sdist_alone(tmp_path: Path, name: str, text: str) -> None:
+def test_secrets_of_tests_are_only_a_warning_in_an_sdist(tmp_path: Path, name: str, text: str) -> None:
     """Nothing installs the tests of an sdist; in a wheel every user gets them."""
     recipe = Recipe(files={f"demo_tool/tests/{name}": text}, sdist_files={f"tests/certs/{name}": text})
     findings = run_checks(tmp_path, make_release(tmp_path, recipe))
@@ -291,8 +286,8 @@ def test_secrets_of_the_tests_are_a_warning_in_an_sdist_alone(tmp_path: Path, na
     assert_finding(findings, ERROR, WHEEL, f": demo_tool/tests/{name}")
 
 
-def test_a_secret_that_the_last_release_published_is_a_warning(tmp_path: Path) -> None:
-    """The same bytes are public already; other bytes under the same name are not."""
+def test_an_already_published_secret_is_a_warning(tmp_path: Path) -> None:
+    """The bytes must be the same."""
     (tmp_path / "old").mkdir()
     files = {"demo_tool/a.key": "old", "demo_tool/b.key": "old"}
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", files=files))
@@ -303,8 +298,8 @@ def test_a_secret_that_the_last_release_published_is_a_warning(tmp_path: Path) -
     assert_finding(findings, ERROR, WHEEL, ": demo_tool/b.key")
 
 
-def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> None:
-    """An import package with another name is worth a note once."""
+def test_a_second_package_is_noted_only_when_new(tmp_path: Path) -> None:
+    """The last wheel is compared."""
     recipe = Recipe(files={"other/__init__.py": ""})
     (tmp_path / "old").mkdir()
     previous = make_wheel(tmp_path / "old", replace(recipe, version="1.1.0"))
@@ -313,7 +308,7 @@ def test_a_second_package_that_the_last_wheel_had_is_known(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("channel", Channel)
 def test_a_lost_script_is_an_error_on_both_channels(tmp_path: Path, channel: Channel) -> None:
-    """A script that the newest release had and this one lost is named, with both versions."""
+    """The finding contains the script and both versions."""
     (tmp_path / "old").mkdir()
     scripts = {"demo": "demo_tool.cli:main", "demo-admin": "demo_tool.cli:main"}
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0", scripts=scripts))
@@ -324,7 +319,7 @@ def test_a_lost_script_is_an_error_on_both_channels(tmp_path: Path, channel: Cha
 
 
 def test_a_script_that_became_a_compiled_program_is_not_lost(tmp_path: Path) -> None:
-    """A program under the wheel's data directory takes the place of an entry point."""
+    """A program in the wheel's data directory replaces an entry point."""
     (tmp_path / "old").mkdir()
     previous = make_wheel(tmp_path / "old", Recipe(version="1.1.0"))
     recipe = Recipe(scripts={}, files={"demo_tool-1.2.0.data/scripts/demo": b"\x7fELF"})
@@ -341,7 +336,6 @@ ENTRY_POINTS = {
 
 @pytest.mark.parametrize("text", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
 def test_malformed_entry_points_are_found(tmp_path: Path, text: str) -> None:
-    """An entry_points.txt that does not parse is an error."""
     wheel = make_wheel(tmp_path, Recipe(scripts={}, instead={"entry_points.txt": text}))
     assert_finding(run_checks(tmp_path, [wheel]), ERROR, WHEEL, "entry_points.txt does not parse")
 
@@ -362,25 +356,24 @@ FILE_NAMES = [
 
 
 @pytest.mark.parametrize(("name", "message"), FILE_NAMES, ids=[name for name, _ in FILE_NAMES])
-def test_file_names_are_normalized_and_agree_with_the_plan(tmp_path: Path, name: str, message: str) -> None:
-    """A file name that the index refuses, or that uv silently leaves out, is an error."""
+def test_a_wrong_file_name_is_an_error(tmp_path: Path, name: str, message: str) -> None:
+    """The index refuses it, or uv silently leaves it out."""
     make = make_wheel if name.endswith(".whl") else make_sdist
     assert_finding(run_checks(tmp_path, [make(tmp_path, Recipe(), file_name=name)]), ERROR, name, message)
 
 
-def test_an_sdist_is_named_by_the_digits_of_its_metadata(tmp_path: Path) -> None:
-    """1.2 and 1.2.0 are the same version, and the index still wants the name that PKG-INFO gives."""
+def test_an_sdist_name_has_the_digits_of_its_metadata(tmp_path: Path) -> None:
+    """1.2 and 1.2.0 are equal, and the index compares the name with PKG-INFO."""
     sdist = make_sdist(tmp_path, Recipe(metadata_version="1.2"))
     assert_finding(run_checks(tmp_path, [sdist]), ERROR, SDIST, "must end in '-1.2.tar.gz'")
 
 
-def test_a_foreign_dist_info_directory_is_found(tmp_path: Path) -> None:
-    """The directory by which installers find the metadata is named after the release."""
+def test_a_dist_info_directory_of_another_name_is_found(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, Recipe(version="1.1.0", metadata_version="1.2.0"), file_name=WHEEL)
     assert_finding(run_checks(tmp_path, [wheel]), ERROR, WHEEL, "demo_tool-1.1.0.dist-info is not named after")
 
 
-def test_missing_and_foreign_files_are_found(tmp_path: Path) -> None:
+def test_missing_and_unexpected_files_are_found(tmp_path: Path) -> None:
     """A release is one sdist, at least one wheel, and nothing else."""
     (tmp_path / "notes.zip").write_bytes(b"x")
     findings = run_checks(tmp_path, [tmp_path / "notes.zip"])
@@ -389,8 +382,8 @@ def test_missing_and_foreign_files_are_found(tmp_path: Path) -> None:
     assert_finding(findings, ERROR, "notes.zip", "neither a wheel (.whl) nor an sdist")
 
 
-def test_a_second_sdist_and_a_doubled_name_are_found(tmp_path: Path) -> None:
-    """The index takes one sdist per release, and each name once."""
+def test_a_second_sdist_and_a_repeated_name_are_found(tmp_path: Path) -> None:
+    """The index accepts one sdist per release, and each name once."""
     files = [*make_release(tmp_path / "one", Recipe()), *make_release(tmp_path / "two", Recipe())]
     findings = run_checks(tmp_path, files)
     assert_finding(findings, ERROR, "", "there are 2 sdists")
@@ -406,10 +399,10 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("changes", "severity", "file", "message"), SIZES)
-def test_sizes_above_a_limit_are_found(
+def test_oversized_files_and_projects_are_found(
     tmp_path: Path, changes: dict[str, Any], severity: Severity, file: str, message: str
 ) -> None:
-    """A file or a project that does not fit is reported before the upload, in sizes people read."""
+    """Before the upload, in readable units."""
     assert_finding(run_checks(tmp_path, make_release(tmp_path, Recipe()), **changes), severity, file, message)
 
 
@@ -418,14 +411,14 @@ def test_sizes_above_a_limit_are_found(
     dev=st.integers(0, 999),
     spelling=st.sampled_from(["{r}.dev{d}", "{r}dev{d}", "{r}-dev.{d}", "v{r}.DEV{d}", "{r}_dev_{d:03}"]),
 )
-def test_spellings_of_one_version_are_no_finding(
+def test_version_spellings_are_compared_as_versions(
     tmp_path_factory: pytest.TempPathFactory, release: list[int], dev: int, spelling: str
 ) -> None:
-    """Plan, file name and metadata are compared as versions: a backend may keep the spelling of the project."""
+    """A backend may keep the spelling of the project."""
     base = ".".join(map(str, release))
     recipe = Recipe(version=f"{base}.dev{dev}", metadata_version=spelling.format(r=base, d=dev))
     files = make_release(tmp_path_factory.mktemp("spelling"), recipe)
-    subject = make_subject(files[0].parent, files, version=Version(recipe.version))
+    subject = make_check_context(files[0].parent, files, version=Version(recipe.version))
     for archive in map(read_archive, files):
         assert [*check_identity(subject, archive), *check_metadata(archive)] == []
 
@@ -452,8 +445,8 @@ SAME_VERSION = {
 
 
 @pytest.mark.parametrize(("path", "text"), OTHER_VERSION.values(), ids=OTHER_VERSION)
-def test_a_module_with_an_old_version_is_no_final(tmp_path: Path, path: str, text: str) -> None:
-    """What users ask for `__version__` is what they installed; a preview only gets a warning."""
+def test_a_stale_module_version_is_an_error_for_a_final(tmp_path: Path, path: str, text: str) -> None:
+    """A preview only gets a warning."""
     files = make_release(tmp_path, Recipe(files={path: text}))
     message = f"{path} says version"
     assert_finding(run_checks(tmp_path, files), ERROR, WHEEL, message)
@@ -465,7 +458,7 @@ def test_a_module_with_an_old_version_is_no_final(tmp_path: Path, path: str, tex
 
 
 @pytest.mark.parametrize(("path", "text"), SAME_VERSION.values(), ids=SAME_VERSION)
-def test_a_module_with_the_version_or_with_none_is_fine(tmp_path: Path, path: str, text: str) -> None:
-    """What is computed, no version, or not the project's own is not compared."""
+def test_a_current_or_missing_module_version_is_allowed(tmp_path: Path, path: str, text: str) -> None:
+    """A computed version, and another project's, are not compared."""
     files = make_release(tmp_path, Recipe(files={path: text}))
     assert not [each for each in run_checks(tmp_path, files) if "says version" in each.message]

@@ -1,4 +1,4 @@
-"""A preview's commit: where the repository is on the web, and the commit read back from a distribution's URLs."""
+"""A preview's commit: the repository's web address, and the commit parsed from a distribution's URLs."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def project(urls: dict[str, str] | None = None, repository: str = "") -> Project
         (None, None),
     ],
 )
-def test_a_remote_becomes_the_address_a_browser_opens(remote: str | None, expected: str | None) -> None:
-    """A git remote gives its web address without secrets; a path on this machine gives none."""
+def test_a_git_remote_becomes_a_web_address(remote: str | None, expected: str | None) -> None:
+    """Without secrets; a local path has none."""
     assert repository_url(project(), remote) == expected
 
 
@@ -84,13 +84,12 @@ def test_a_remote_becomes_the_address_a_browser_opens(remote: str | None, expect
         ({}, "https://remote.example/r/r"),
     ],
 )
-def test_project_urls_are_asked_before_the_remote(urls: dict[str, str], expected: str) -> None:
-    """Well-known labels tell the repository in their order; a home page only if it is one; else the remote does."""
+def test_project_urls_come_before_the_remote(urls: dict[str, str], expected: str) -> None:
+    """Well-known labels in their order; a home page only if it is a repository."""
     assert repository_url(project(urls), "https://remote.example/r/r.git") == expected
 
 
-def test_the_configuration_is_asked_first() -> None:
-    """`repository` in the tool's own table wins over every URL."""
+def test_the_repository_setting_comes_first() -> None:
     configured = project({"Source": "https://host.example/o/n"}, repository="owner/name")
     assert repository_url(configured, "https://remote.example/r/r.git") == "https://github.com/owner/name"
 
@@ -120,7 +119,7 @@ JOB = {"GITHUB_REPOSITORY": "job/tool"}
         pytest.param("", {}, "/srv/git/tool.git", {}, None, id="nothing"),
     ],
 )
-def test_the_repository_on_github_has_four_sources(
+def test_the_github_repository_has_four_sources(
     configured: str, env: dict[str, str], remote: str | None, urls: dict[str, str], expected: str | None
 ) -> None:
     """Setting, job, remote and project URLs, in this order."""
@@ -137,8 +136,7 @@ def test_the_repository_on_github_has_four_sources(
         ("https://bitbucket.org/o/n", "/commits/"),
     ],
 )
-def test_a_commit_has_the_address_of_its_forge(base: str, path: str) -> None:
-    """The address of a commit is the one that its forge serves, and the commit can be read back from it."""
+def test_a_commit_url_follows_its_host_and_is_parsed_back(base: str, path: str) -> None:
     assert commit_url(base, SHA) == base + path + SHA
     assert commit_of({"Source commit": commit_url(base, SHA)}) == SHA
 
@@ -159,6 +157,5 @@ def test_a_commit_has_the_address_of_its_forge(base: str, path: str) -> None:
         ({}, None),
     ],
 )
-def test_the_commit_is_read_back_strictly(urls: dict[str, str], expected: str | None) -> None:
-    """Only a whole commit name at the end of the right URL is a commit."""
+def test_only_a_full_sha_at_the_end_of_the_right_url_is_a_commit(urls: dict[str, str], expected: str | None) -> None:
     assert commit_of(urls) == expected

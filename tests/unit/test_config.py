@@ -1,4 +1,4 @@
-"""The `[tool.release-channels]` table: its defaults, and what is refused."""
+"""The `[tool.release-channels]` table: defaults and refusals."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ DEFAULTS = {
 }
 
 
-def test_defaults_are_the_reference_documents() -> None:
-    """An empty table is the reference document's set-up, and no key is without an expected default."""
+def test_defaults_match_the_reference_document() -> None:
+    """Every key has an expected default."""
     config = parse_config({})
     assert {item.name: getattr(config, item.name) for item in fields(Config)} == DEFAULTS
 
 
-def test_every_key_says_what_it_is_for() -> None:
-    """Each key carries the sentence that the reference page shows."""
+def test_every_key_has_a_description() -> None:
+    """The reference page shows it."""
     assert all(item.metadata["help"] for item in fields(Config))
 
 
@@ -87,7 +87,7 @@ SET = {
 
 
 def test_every_key_can_be_set() -> None:
-    """Each key is written with dashes and lands in its field."""
+    """Each key is written with dashes and sets its field."""
     copy = {"path": "CITATION.cff", "pattern": "version: {version}", "follows": "finals"}
     more = {
         "version-files": [copy],
@@ -164,8 +164,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("table", "message", "hint"), REFUSED.values(), ids=REFUSED)
-def test_a_table_that_is_wrong_is_refused(table: object, message: str, hint: str) -> None:
-    """The message names the key by its table path, and the hint says what is right."""
+def test_an_invalid_table_is_refused(table: object, message: str, hint: str) -> None:
+    """The message contains the key's full path, and the hint the allowed values."""
     with pytest.raises(RefusedError) as stop:
         parse_config(table)
     assert message in str(stop.value)
@@ -188,16 +188,15 @@ class Nested:
     ],
     ids=["unknown key", "wrong type", "no table"],
 )
-def test_a_table_below_is_named_by_its_whole_path(table: object, message: str) -> None:
-    """A message about a nested table carries the path from the top."""
+def test_a_nested_key_is_reported_by_its_full_path(table: object, message: str) -> None:
     assert parse_table(Nested, {"some-key": 2}, "tool.release-channels.nested") == Nested(2)
     with pytest.raises(RefusedError) as stop:
         parse_table(Nested, table, "tool.release-channels.nested")
     assert message in str(stop.value)
 
 
-def test_the_gate_has_a_table_of_its_own() -> None:
-    """Its keys are read below it, and an unknown one is named by its whole path."""
+def test_the_gate_settings_are_a_nested_table() -> None:
+    """An unknown key is reported by its full path."""
     assert parse_config({}).gate.enabled
     assert not parse_config({"gate": {"enabled": False}}).gate.enabled
     with pytest.raises(RefusedError, match=r"tool\.release-channels\.gate\.enable is not a key") as stop:

@@ -1,4 +1,4 @@
-"""Damaged distributions: each kind of damage is named, wherever a distribution is read."""
+"""Damaged distributions: each kind of damage is reported wherever a distribution is read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from release_channels.release.checks.archive import read_archive
 from release_channels.release.rebuild import explain_difference
 from release_channels.release.sdist_normalize import is_normalized, normalize_sdist
 from release_channels.release.upload_guard import verify_before_upload
-from tests.support.distributions import Recipe, make_sdist, make_subject, make_wheel, read_zip, record, write_zip
+from tests.support.distributions import Recipe, make_check_context, make_sdist, make_wheel, read_zip, record, write_zip
 
 RECIPE = Recipe(readme="A tiny project. " * 500)
 INFO, ROOT = "demo_tool-1.2.0.dist-info", "demo_tool-1.2.0"
@@ -40,8 +40,8 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def replace_by(content: bytes) -> Callable[[Path], None]:
-    """Write something else."""
+def replace_content(content: bytes) -> Callable[[Path], None]:
+    """Overwrite the file."""
 
     def damage(path: Path) -> None:
         path.write_bytes(content)
@@ -117,8 +117,8 @@ def add_broken_sparse_member(path: Path) -> None:
 
 WHEELS: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (cut, "is not a readable wheel"),
-    "empty": (replace_by(b""), "is not a readable wheel"),
-    "not a zip": (replace_by(b"<html>"), "is not a readable wheel"),
+    "empty": (replace_content(b""), "is not a readable wheel"),
+    "not a zip": (replace_content(b"<html>"), "is not a readable wheel"),
     "corrupt stored member": (corrupt_member(zipfile.ZIP_STORED), "is not a readable wheel"),
     "corrupt deflate": (corrupt_member(zipfile.ZIP_DEFLATED), "is not a readable wheel"),
     "corrupt bzip2": (corrupt_member(zipfile.ZIP_BZIP2), "compressed in a way"),
@@ -127,9 +127,9 @@ WHEELS: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 SDISTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (cut, "is not a readable sdist"),
-    "empty": (replace_by(b""), "is not a readable sdist"),
-    "not gzip": (replace_by(b"<html>"), "is not a readable sdist"),
-    "not tar": (replace_by(gzip.compress(b"text" * 500)), "is not a readable sdist"),
+    "empty": (replace_content(b""), "is not a readable sdist"),
+    "not gzip": (replace_content(b"<html>"), "is not a readable sdist"),
+    "not tar": (replace_content(gzip.compress(b"text" * 500)), "is not a readable sdist"),
     "wrong checksum": (damage_checksum, "is not a readable sdist"),
     "tar cut in a member": (change_tar(lambda tar: tar[:700]), "is not a readable sdist"),
     "tar cut in a header": (change_tar(lambda tar: tar[: tar.index(b"pyproject") + 99]), "is not a readable sdist"),
@@ -149,10 +149,10 @@ damaged = pytest.mark.parametrize(("make", "damage", "reason"), DAMAGED)
 
 
 @damaged
-def test_the_reader_of_metadata_refuses_it(
+def test_the_metadata_reader_refuses_a_damaged_file(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], damage: Callable[[Path], None], reason: str
 ) -> None:
-    """The index server and the check before an upload refuse the file by its name."""
+    """The index server and the check before an upload read metadata with it."""
     path = make(tmp_path, RECIPE)
     read_distribution(path)
     damage(path)
@@ -163,23 +163,21 @@ def test_the_reader_of_metadata_refuses_it(
 
 
 @damaged
-def test_the_checks_report_it(
+def test_the_checks_report_a_damaged_file(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], damage: Callable[[Path], None], reason: str
 ) -> None:
-    """The check of a release has a finding for the file."""
     path = make(tmp_path, RECIPE)
     damage(path)
-    found = check_release(make_subject(tmp_path, [path]))
+    found = check_release(make_check_context(tmp_path, [path]))
     matching = [finding for finding in found if finding.file == path.name and reason in finding.message]
     assert matching, found
     assert all(finding.hint for finding in matching)
 
 
 @damaged
-def test_the_comparison_of_two_builds_reports_it(
+def test_the_build_comparison_reports_a_damaged_file(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], damage: Callable[[Path], None], reason: str
 ) -> None:
-    """A second build that is damaged differs in what users would get."""
     first, second = make(tmp_path / "first", RECIPE), make(tmp_path / "second", RECIPE)
     damage(second)
     for one, other in ((first, second), (second, first)):
@@ -192,7 +190,7 @@ UNREADABLE_SDISTS = {name: damage for name, (damage, reason) in SDISTS.items() i
 
 @pytest.mark.parametrize("damage", UNREADABLE_SDISTS.values(), ids=UNREADABLE_SDISTS)
 def test_a_damaged_sdist_is_not_normalized(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """What cannot be read to its end would be written again without the rest."""
+    """Writing it again would lose the unreadable rest."""
     path = make_sdist(tmp_path, RECIPE)
     normalize_sdist(path, 0)
     damage(path)
@@ -201,7 +199,7 @@ def test_a_damaged_sdist_is_not_normalized(tmp_path: Path, damage: Callable[[Pat
 
 
 def rename_member(old: str, new: str) -> Callable[[Path], None]:
-    """Write a wheel again, with another name of a member; RECORD stays as it was."""
+    """Write a wheel again with one member renamed; RECORD stays as it was."""
 
     def damage(path: Path) -> None:
         write_zip(path, [(new if name == old else name, content) for name, content in read_zip(path)])
@@ -210,7 +208,7 @@ def rename_member(old: str, new: str) -> Callable[[Path], None]:
 
 
 def add_to_sdist(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> Callable[[Path], None]:
-    """Write an sdist again, with one more member."""
+    """Write an sdist again with one more member."""
 
     def damage(path: Path) -> None:
         member = tarfile.TarInfo(name)
@@ -221,7 +219,7 @@ def add_to_sdist(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> 
 
 
 def change_metadata(old: str, new: str) -> Callable[[Path], None]:
-    """Write a wheel again with another METADATA, which RECORD knows."""
+    """Write a wheel again with another METADATA, and a RECORD that matches it."""
 
     def damage(path: Path) -> None:
         contents = {name: content for name, content in read_zip(path) if not name.endswith("RECORD")}
@@ -233,8 +231,8 @@ def change_metadata(old: str, new: str) -> Callable[[Path], None]:
     return damage
 
 
-def lie(path: Path) -> None:
-    """Write other code into a wheel than RECORD says."""
+def change_code(path: Path) -> None:
+    """Write other code into a wheel than RECORD lists."""
     write_zip(path, [(name, b"evil" if name.endswith("cli.py") else content) for name, content in read_zip(path)])
 
 
@@ -250,7 +248,7 @@ UNSAFE_WHEELS: dict[str, tuple[Callable[[Path], None], str]] = {
     "absolute": (rename_member(CLI, "/etc/cron.d/cli.py"), "contains a path that leads out"),
     "a drive": (rename_member(CLI, "C:/cli.py"), "contains a path that leads out"),
     "twice": (repeat_member(CLI), "more than once"),
-    "other code": (lie, "RECORD has another hash or size"),
+    "other code": (change_code, "RECORD has another hash or size"),
     "unrecorded": (rename_member(CLI, "demo_tool/other.py"), "RECORD leaves out"),
     "no RECORD": (rename_member(f"{INFO}/RECORD", f"{INFO}/RECORD.txt"), "RECORD leaves out"),
     "5,000 digits": (change_metadata("Version: 1.2.0", "Version: 1." + "9" * 5000), "core metadata in"),
@@ -274,10 +272,10 @@ UNSAFE = [
 
 
 @pytest.mark.parametrize(("make", "damage", "reason"), UNSAFE)
-def test_the_upload_guard_refuses_it(
+def test_the_upload_guard_refuses_a_damaged_file(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], damage: Callable[[Path], None], reason: str
 ) -> None:
-    """A build of another job may have been checked by nobody: the last guard reads the whole file."""
+    """It reads the whole file, because the build's job may have run no checks."""
     path = make(tmp_path / "dist", RECIPE)
     (tmp_path / "good").mkdir()
     (tmp_path / "bad").mkdir()
@@ -291,14 +289,14 @@ def test_the_upload_guard_refuses_it(
 
 
 def manifest_of(path: Path) -> Manifest:
-    """Describe one file as it is."""
+    """Build a manifest of one file."""
     file = ManifestFile(path.name, path.stat().st_size, sha256_of(path))
     return Manifest(Channel.PUBLIC, "demo-tool", Version("1.2.0"), "a" * 40, None, {}, (file,))
 
 
 @pytest.mark.parametrize("bounds", [Bounds(members=1), Bounds(size=2000)], ids=["members", "bytes"])
 @pytest.mark.parametrize("make", [make_wheel, make_sdist])
-def test_a_distribution_with_too_much_in_it_is_refused(
+def test_a_distribution_above_the_bounds_is_refused(
     tmp_path: Path, make: Callable[[Path, Recipe], Path], bounds: Bounds
 ) -> None:
     """Before the rest is read."""
@@ -308,7 +306,7 @@ def test_a_distribution_with_too_much_in_it_is_refused(
 
 
 def test_a_large_member_is_read_in_pieces(tmp_path: Path) -> None:
-    """Memory does not grow with a member, in the check and in the upload guard."""
+    """Memory does not grow with a member, in the checks and in the upload guard."""
     path = make_wheel(tmp_path, RECIPE, files={"demo_tool/zeros.bin": bytes(64 * 2**20)})
     write_zip(path, read_zip(path))
     tracemalloc.start()
@@ -321,8 +319,8 @@ def test_a_large_member_is_read_in_pieces(tmp_path: Path) -> None:
     assert peak < 16 * 2**20
 
 
-def test_a_text_that_is_too_large_to_be_one_is_refused(tmp_path: Path) -> None:
-    """A key file or METADATA is read whole by the checks, and no further than it could be."""
+def test_an_oversized_text_member_is_refused(tmp_path: Path) -> None:
+    """The checks read a key file or METADATA only up to a limit."""
     path = make_wheel(tmp_path, RECIPE, files={"demo_tool/key.pem": bytes(65 * 2**20)})
     write_zip(path, read_zip(path))
     with pytest.raises(UnreadableError, match=r"key\.pem is larger than"):

@@ -1,4 +1,4 @@
-"""The version model's table, row by row, and every reason that a plan can have."""
+"""The version model's table, row by row, and every reason of a plan."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def observed(
     kept_run: int | None = None,
     yanked: Iterable[str] = (),
 ) -> Observed:
-    """A world where main declares one version and the index others; the relations are those of the commit at hand."""
+    """Build a state in which main declares one version and the index others, related to the current commit."""
     releases = {
         Version(text): (IndexFile(f"x-{text}.tar.gz", "u", None, yanked=text in yanked),) for text in (*there, *yanked)
     }
@@ -97,8 +97,8 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize(("world", "run", "version", "reason"), PUBLISHED.values(), ids=PUBLISHED)
-def test_a_dev_line_is_published(world: Observed, run: int, version: str, reason: Reason) -> None:
-    """A dev line that users would be offered is published under its run number, without a warning."""
+def test_a_dev_line_is_published_with_the_run_number(world: Observed, run: int, version: str, reason: Reason) -> None:
+    """Without a warning."""
     made = plan(world, run)
     assert (made.verdict, made.reason, str(made.version), made.run) == (Verdict.PUBLISH, reason, version, run)
     assert (made.channel, made.project, made.index, made.commit) == (Channel.PREVIEW, "x", "local", HERE)
@@ -128,10 +128,7 @@ WARNED = {
 
 
 @pytest.mark.parametrize(("world", "reason", "warning"), WARNED.values(), ids=WARNED)
-def test_what_is_not_known_to_be_harmless_is_published_with_a_warning(
-    world: Observed, reason: Reason, warning: str
-) -> None:
-    """A preview goes out, and the one thing worth a look is said."""
+def test_a_doubtful_preview_is_published_with_one_warning(world: Observed, reason: Reason, warning: str) -> None:
     made = plan(world)
     assert (made.verdict, made.reason, str(made.version)) == (Verdict.PUBLISH, reason, "1.0.dev42")
     assert len(made.warnings) == 1
@@ -151,8 +148,10 @@ SKIPPED = {
 
 @pytest.mark.parametrize(("world", "reason", "message"), SKIPPED.values(), ids=SKIPPED)
 @pytest.mark.parametrize("run", [42, None], ids=["run", "no run"])
-def test_what_the_tag_handles_is_skipped(world: Observed, reason: Reason, message: str, run: int | None) -> None:
-    """Where the public channel handles a commit, the preview does nothing, says so, and needs no run number."""
+def test_a_commit_of_the_public_channel_is_skipped(
+    world: Observed, reason: Reason, message: str, run: int | None
+) -> None:
+    """The preview needs no run number then."""
     made = decide(world, Request(Channel.PREVIEW, run=run, may_count=False), CONFIG)
     assert (made.verdict, made.reason, made.version, made.run) == (Verdict.SKIP, reason, None, None)
     assert message in made.message
@@ -192,8 +191,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("world", "reason", "message", "hint"), REFUSED.values(), ids=REFUSED)
-def test_what_nobody_would_be_offered_is_refused(world: Observed, reason: Reason, message: str, hint: str) -> None:
-    """A version that fits no channel, or is behind the index, is refused with what fixes it, and nothing is built."""
+def test_a_version_that_installers_would_not_pick_is_refused(
+    world: Observed, reason: Reason, message: str, hint: str
+) -> None:
+    """Nothing is built; the hint contains the fix."""
     made = plan(world)
     assert (made.verdict, made.reason, made.version) == (Verdict.REFUSE, reason, None)
     assert message in made.message
@@ -207,8 +208,8 @@ CUT_OFF = replace(
 )
 
 
-def test_a_cut_history_cannot_hide_a_restarted_counter() -> None:
-    """Where the clone ends before the newest preview's commit, a real index gets nothing, and practice a true word."""
+def test_a_shallow_history_cannot_hide_a_restarted_counter() -> None:
+    """Without the newest preview's commit, a real index gets nothing, and practice a warning."""
     made = decide(CUT_OFF, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.CUT_OFF)
     assert f"commit {THERE[:12]}, which this shallow clone does not contain" in made.message
@@ -219,15 +220,15 @@ def test_a_cut_history_cannot_hide_a_restarted_counter() -> None:
     assert "which lacks it" in plan(replace(CUT_OFF, is_shallow=False)).warnings[0]
 
 
-def test_the_same_number_of_a_commit_out_of_sight_is_taken() -> None:
-    """A commit that is known is not this one, whether or not the clone has it."""
+def test_a_number_of_a_commit_outside_the_clone_is_taken() -> None:
+    """A known SHA is another commit, whether or not the clone contains it."""
     there = Preview(Version("1.0.dev42"), THERE, Relation.UNKNOWN)
     made = plan(replace(observed("1.0.dev0", "1.0.dev42"), newest_preview=there, same_version=there))
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.TAKEN)
 
 
-def test_where_versions_live_in_tags_a_tag_is_missing() -> None:
-    """`bump-dev` writes nothing there, so the hint names what does help."""
+def test_with_tag_versions_the_hint_is_to_tag() -> None:
+    """`bump-dev` writes nothing there."""
     made = plan(replace(observed("1.0.dev0", "1.0"), is_written=False))
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.BEHIND)
     assert "bump-dev" not in made.hint
@@ -238,8 +239,8 @@ def test_where_versions_live_in_tags_a_tag_is_missing() -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in REFUSED if REFUSED[row][1] is Reason.BEHIND])
-def test_the_line_that_a_hint_names_is_open(row: str) -> None:
-    """Whoever follows the `bump-dev` hint gets a dev line that is published."""
+def test_the_hinted_dev_line_is_open(row: str) -> None:
+    """After the hint's `bump-dev` the preview is published."""
     world = REFUSED[row][0]
     line = plan(world).hint.partition("writes ")[2].rstrip(")")
     yanked = [str(v) for v, files in world.index.releases.items() if files[0].yanked]
@@ -247,8 +248,8 @@ def test_the_line_that_a_hint_names_is_open(row: str) -> None:
     assert plan(after).reason is Reason.OPEN
 
 
-def test_a_closed_line_may_be_skipped() -> None:
-    """With `closed-line = "skip"` the same row is a skip with the same words and the same hint."""
+def test_a_closed_line_is_skipped_when_configured() -> None:
+    """With the message and hint of the refusal."""
     world = observed("1.0", "1.0", tag=Relation.DESCENDANT)
     refused, skipped = plan(world), plan(world, closed_line=ClosedLine.SKIP)
     assert (skipped.verdict, skipped.reason) == (Verdict.SKIP, Reason.CLOSED)
@@ -256,8 +257,8 @@ def test_a_closed_line_may_be_skipped() -> None:
 
 
 @pytest.mark.parametrize("relation", [Relation.ANCESTOR, Relation.DESCENDANT, Relation.DIVERGED])
-def test_a_version_of_another_commit_is_taken(relation: Relation) -> None:
-    """A version that another commit has is refused; the hint names the free number, and the offset that gives it."""
+def test_a_version_of_another_commit_is_refused(relation: Relation) -> None:
+    """The hint contains the free number, and the offset for it."""
     made = plan(observed("1.0.dev0", "1.0.dev42", newest=relation, same=relation))
     assert (made.verdict, made.reason, str(made.version)) == (Verdict.REFUSE, Reason.TAKEN, "1.0.dev42")
     assert THERE[:12] in made.message
@@ -265,15 +266,13 @@ def test_a_version_of_another_commit_is_taken(relation: Relation) -> None:
     assert ("set run-offset = 1 " in made.hint) == (relation is Relation.DESCENDANT)
 
 
-def test_a_taken_number_of_a_restarted_counter_names_the_offset() -> None:
-    """A taken number below the newest preview, on a later commit, is a restarted counter like any other."""
+def test_a_taken_number_of_a_restarted_counter_hints_the_offset() -> None:
     made = plan(observed("1.0.dev0", "1.0.dev3", "1.0.dev500", newest=Relation.DESCENDANT, same=Relation.DESCENDANT), 3)
     assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.RESTARTED)
     assert "run-offset = 498 " in made.hint
 
 
-def test_a_yanked_version_is_taken() -> None:
-    """Yanking frees no number."""
+def test_a_yanked_version_stays_taken() -> None:
     made = plan(observed("1.0.dev0", yanked=["1.0.dev42"], newest=Relation.DESCENDANT, same=Relation.DESCENDANT))
     assert made.reason is Reason.TAKEN
 
@@ -282,10 +281,10 @@ def test_a_yanked_version_is_taken() -> None:
     ("run", "offset", "newest", "corrected"),
     [(3, 0, 500, 498), (499, 0, 500, 2), (1, 100, 500, 500), (1, 0, 2, 2)],
 )
-def test_a_restarted_counter_is_refused_with_the_offset_that_mends_it(
+def test_a_restarted_counter_is_refused_with_the_offset_to_set(
     run: int, offset: int, newest: int, corrected: int
 ) -> None:
-    """A later commit with a lower number is refused, and with the offset of the hint the same run is published."""
+    """With that offset the same run is published."""
     world = observed("1.0.dev0", f"1.0.dev{newest}", newest=Relation.DESCENDANT)
     made = plan(world, run, run_offset=offset)
     assert (made.verdict, made.reason, made.run) == (Verdict.REFUSE, Reason.RESTARTED, run + offset)
@@ -295,13 +294,12 @@ def test_a_restarted_counter_is_refused_with_the_offset_that_mends_it(
 
 
 def test_the_offset_is_added_to_the_run_number() -> None:
-    """A run number and the run-offset together are the dev segment."""
+    """The sum is the dev segment."""
     made = plan(observed("1.0.dev0"), 42, run_offset=1000)
     assert (str(made.version), made.run) == ("1.0.dev1042", 1042)
 
 
-def test_a_missing_run_number_is_asked_for_where_none_may_be_counted() -> None:
-    """On a real index no number is made up."""
+def test_a_real_index_requires_a_run_number() -> None:
     with pytest.raises(UsageError, match="no run number for the index other") as stop:
         decide(observed("1.0.dev0"), Request(Channel.PREVIEW, index="other", may_count=False), CONFIG)
     assert "--run-number" in stop.value.hint
@@ -321,38 +319,35 @@ def test_a_missing_run_number_is_asked_for_where_none_may_be_counted() -> None:
     ],
     ids=["first", "next", "other line", "no preview", "offset", "above the offset", "finals do not count"],
 )
-def test_a_local_run_counts_above_everything_known(there: list[str], offset: int, counted: int | None) -> None:
-    """Without a run number, the next one above every preview and above the run-offset is taken."""
+def test_a_local_run_gets_the_next_free_number(there: list[str], offset: int, counted: int | None) -> None:
+    """Above every preview and above the run-offset."""
     made = plan(observed("1.0.dev0", *there, newest=Relation.DESCENDANT), None, run_offset=offset)
     assert made.run == counted
     assert made.reason is (Reason.BEHIND if counted is None else Reason.OPEN)
 
 
-def test_a_counted_number_passes_yanked_ones() -> None:
-    """A yanked preview's number is known, too."""
+def test_a_local_run_counts_above_yanked_previews() -> None:
     assert plan(observed("1.0.dev0", yanked=["1.0.dev8"], newest=Relation.DESCENDANT), None).run == 9
 
 
-def test_a_local_run_keeps_the_number_that_its_commit_has() -> None:
-    """The same commit again is the same preview; the offset is in the number already."""
+def test_a_local_run_keeps_its_commits_number() -> None:
+    """The offset is included already."""
     world = observed("1.0.dev0", "1.0.dev7", "1.0.dev9", newest=Relation.ANCESTOR, same=Relation.SAME, kept_run=7)
     made = plan(world, None, run_offset=5)
     assert (made.reason, str(made.version)) == (Reason.ALREADY, "1.0.dev7")
 
 
-def test_a_number_given_to_a_commit_is_not_given_to_another() -> None:
-    """An upload that died before its first byte has taken its number all the same."""
+def test_a_number_is_never_reused_for_another_commit() -> None:
+    """Also when the upload died before its first byte."""
     world = replace(observed("1.0.dev0", "1.0.dev7"), local_commits={Version("1.0.dev9"): THERE})
     assert plan(world, None).run == 10
 
 
-def test_a_number_that_is_given_wins_over_the_kept_one() -> None:
-    """`--run-number` is taken as it is."""
+def test_an_explicit_run_number_replaces_the_kept_one() -> None:
     assert plan(observed("1.0.dev0", kept_run=7), 42).run == 42
 
 
-def test_warnings_of_the_index_are_passed_on() -> None:
-    """What the reading of the index warned of is in the plan, before the plan's own warnings."""
+def test_index_warnings_come_before_the_plans_own() -> None:
     index = IndexState("local", {Version("1.0.dev43"): (IndexFile("x", "u", None),)}, warnings=("slow",))
     newest = preview(Version("1.0.dev43"), Relation.UNKNOWN)
     made = plan(Observed("x", Version("1.0.dev0"), Commit(HERE, 0), index, newest_preview=newest))
@@ -368,7 +363,7 @@ VERSIONS = st.builds(
     st.sampled_from(["", "", ".post1"]),
     st.sampled_from(["", ".dev0", ".dev3", ".dev7"]),
 )
-WORLDS = st.builds(
+STATES = st.builds(
     lambda main, there, newest, same, tag, kept: observed(
         main, *there, newest=newest, same=same, tag=tag, kept_run=kept
     ),
@@ -381,10 +376,10 @@ WORLDS = st.builds(
 )
 
 
-@given(WORLDS, st.none() | st.integers(1, 9), st.integers(0, 3))
+@given(STATES, st.none() | st.integers(1, 9), st.integers(0, 3))
 @settings(max_examples=300, deadline=None)
-def test_what_is_published_is_above_every_release_on_the_index(world: Observed, run: int | None, offset: int) -> None:
-    """A plan that publishes has a preview above every final, post-release, alpha, beta and rc; it is deterministic."""
+def test_a_published_preview_sorts_above_every_release(world: Observed, run: int | None, offset: int) -> None:
+    """Above every final, post-release, alpha, beta and rc; the plan is deterministic."""
     made = plan(world, run, run_offset=offset)
     assert made == plan(world, run, run_offset=offset)
     assert made.message

@@ -1,4 +1,4 @@
-"""A public function says in its docstring what it raises."""
+"""Public functions document the exceptions that they raise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if not path.is_relative_to(
 
 
 def _raised(function: ast.FunctionDef) -> Iterator[str]:
-    """Return what the body of a function raises itself, without the functions in it."""
+    """Return the exceptions that a function's own body raises, without nested functions."""
     waiting: list[ast.AST] = list(ast.iter_child_nodes(function))
     while waiting:
         node = waiting.pop()
@@ -36,8 +36,8 @@ def _public(tree: ast.AST) -> Iterator[ast.FunctionDef]:
                 yield from _public(node)
 
 
-def silent(source: str) -> list[str]:
-    """Return the public functions that raise something and do not say so."""
+def undocumented(source: str) -> list[str]:
+    """Return the public functions that raise something and have no `Raises:`."""
     return [
         f"{function.lineno}: {function.name} raises {raised[0]}"
         for function in _public(ast.parse(source))
@@ -46,14 +46,14 @@ def silent(source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_what_a_public_function_raises_is_in_its_docstring(path: Path) -> None:
-    """Callers need not read the body."""
-    assert silent(path.read_text(encoding="utf-8")) == []
+def test_public_functions_document_their_exceptions(path: Path) -> None:
+    assert undocumented(path.read_text(encoding="utf-8")) == []
 
 
-def test_a_silent_function_is_found() -> None:
-    """The rule finds what it looks for."""
+def test_an_undocumented_exception_is_found() -> None:
     body = '    """Return it."""\n    raise ValueError(1)\n'
-    assert silent(f"def f():\n{body}") == ["1: f raises ValueError(1)"]
-    assert silent(f"def _f():\n{body}") == []
-    assert silent('def f():\n    """Return it.\n\n    Raises: ValueError\n    """\n    raise ValueError(1)\n') == []
+    assert undocumented(f"def f():\n{body}") == ["1: f raises ValueError(1)"]
+    assert undocumented(f"def _f():\n{body}") == []
+    assert (
+        undocumented('def f():\n    """Return it.\n\n    Raises: ValueError\n    """\n    raise ValueError(1)\n') == []
+    )

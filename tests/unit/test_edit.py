@@ -1,4 +1,4 @@
-"""Editing a pyproject.toml: the version changes, and not one byte beside it."""
+"""Editing a pyproject.toml: the version changes, and no other byte."""
 
 from __future__ import annotations
 
@@ -98,26 +98,24 @@ def plan(text: str, version: str) -> str:
 
 @each_case
 @pytest.mark.parametrize("version", ["1.0", "2!10.20.30.post4.dev567"], ids=["shorter", "longer"])
-def test_the_version_changes_and_no_other_byte(marked: str, version: str) -> None:
-    """Every way to write a version keeps its quotes, comments, newlines and order."""
+def test_only_the_version_changes(marked: str, version: str) -> None:
+    """Quotes, comments, newlines and order stay."""
     assert plan(plain(marked), version) == with_version(marked, version)
 
 
 @each_case
-def test_there_and_back_gives_the_same_bytes(marked: str) -> None:
-    """Writing the old version again restores the file."""
+def test_writing_the_old_version_restores_the_file(marked: str) -> None:
     assert plan(plan(plain(marked), "1.0"), OLD) == plain(marked)
 
 
 @each_case
-def test_a_version_that_stands_there_needs_no_edit(marked: str) -> None:
-    """A plan for the version that is there is empty."""
+def test_the_current_version_needs_no_edit(marked: str) -> None:
     assert parse_project(plain(marked).encode()).source.plan(Version(OLD)) == ()
 
 
 @each_case
-def test_a_preview_carries_version_and_commit(marked: str) -> None:
-    """The file for a preview's build means the same but for its version and its `Source commit` URL."""
+def test_a_preview_edit_adds_version_and_commit_url(marked: str) -> None:
+    """Nothing else in the file's meaning changes."""
     text = plain(marked)
     expected = tomllib.loads(text, parse_float=str)
     urls = expected["project"].setdefault("urls", {})
@@ -133,20 +131,19 @@ def test_a_preview_carries_version_and_commit(marked: str) -> None:
 
 
 @each_case
-def test_a_preview_of_an_unknown_repository_changes_the_version_alone(marked: str) -> None:
-    """Without an address there is no URL to write."""
+def test_a_preview_without_a_repository_changes_only_the_version(marked: str) -> None:
     edits = plan_preview(parse_project(plain(marked).encode()), nothing, Version("1.0.dev42"), None)
     assert edits == (Edit("pyproject.toml", plain(marked), with_version(marked, "1.0.dev42")),)
 
 
 def test_dynamic_urls_are_left_to_the_build_backend() -> None:
-    """No URL is written where the project declares its URLs dynamic: that would be invalid metadata."""
+    """A URL beside dynamic URLs would be invalid metadata."""
     text = f'[project]\nname = "x"\nversion = "{OLD}"\ndynamic = ["urls"]\n' + BUILD
     assert plan_preview(parse_project(text.encode()), nothing, Version(OLD), URL) == ()
 
 
 def test_the_url_table_is_added_at_the_end() -> None:
-    """A project without URLs gets a table of its own, in the newlines of the file."""
+    """With the newlines of the file."""
     text = f'[project]\r\nname = "x"\r\nversion = "{OLD}"\r\n' + BUILD.replace("\n", "\r\n").rstrip()
     (edit,) = plan_preview(parse_project(text.encode()), nothing, Version(OLD), URL)
     assert edit.new == f'{text}\r\n\r\n[project.urls]\r\n"Source commit" = "{URL}"\r\n'
@@ -163,14 +160,13 @@ def test_the_url_table_is_added_at_the_end() -> None:
     ],
     ids=["escaped dot", "escaped digit", "escaped line break", "capitals", "spaces"],
 )
-def test_odd_spellings_become_the_normal_form(literal: str, expected: str) -> None:
-    """Whatever spelling stood there, what is written is the normal form in the same quotes."""
+def test_an_unusual_spelling_becomes_the_normal_form(literal: str, expected: str) -> None:
+    """In the same quotes."""
     text = '[project]\nname = "x"\nversion = {}\n' + BUILD
     assert plan(text.replace("{}", literal), "2.0") == text.replace("{}", expected)
 
 
-def test_an_odd_spelling_of_the_same_version_is_edited() -> None:
-    """A version is equal to its other spellings, and the file still gets the normal form."""
+def test_an_unusual_spelling_of_the_same_version_is_edited() -> None:
     text = '[project]\nname = "x"\nversion = "1.0.DEV0"\n' + BUILD
     assert plan(text, OLD) == text.replace("DEV", "dev")
 
@@ -187,30 +183,29 @@ def test_an_odd_spelling_of_the_same_version_is_edited() -> None:
     ],
     ids=["two places", "newline", "comment", "nothing", "not there", "another key"],
 )
-def test_an_edit_that_changes_more_is_refused(old: str, new: str) -> None:
-    """A text that differs in anything but one literal is not a proof, and the error names both literals."""
+def test_an_edit_of_more_than_one_literal_is_refused(old: str, new: str) -> None:
+    """The error contains both literals."""
     with pytest.raises(RefusedError, match='replacing "1" by "2"'):
         prove_literal(old, new, '"1"', '"2"')
 
 
-def test_one_literal_of_several_proves() -> None:
-    """The literal may stand elsewhere too, and may overlap itself."""
+def test_an_edit_of_one_repeated_literal_is_accepted() -> None:
+    """Also where the literals overlap."""
     prove_literal('a = "1"\nb = "1"', 'a = "1"\nb = "2"', '"1"', '"2"')
     prove_literal("aaa", "aba", "a", "b")
     prove_literal("aaa", "ab", "aa", "b")
 
 
 @pytest.mark.parametrize("new", ["a = 2", "a = 1\nb = 1", "a = '1'", "a = 1.0", "a = ", ""])
-def test_content_that_means_something_else_is_refused(new: str) -> None:
-    """What a file means after an edit is exactly what was planned."""
+def test_an_edit_that_changes_other_values_is_refused(new: str) -> None:
     prove_content("a = 1 # c", {"a": 1}, "pyproject.toml")
     with pytest.raises(RefusedError, match=r"the edit of pyproject\.toml would") as stop:
         prove_content(new, {"a": 1}, "pyproject.toml")
     assert stop.value.hint
 
 
-def test_an_edit_that_the_editor_cannot_read_is_refused() -> None:
-    """Text that the editor does not parse is named, with the place."""
+def test_an_edit_that_tomlkit_cannot_parse_is_refused() -> None:
+    """The error contains the position."""
     with pytest.raises(RefusedError, match=r"pyproject\.toml cannot be edited: .* line 3") as stop:
         TomlVersion("pyproject.toml", "there", Version("1"), '[project]\nversion = "1"\nx = = 1\n').plan(Version("2"))
     assert stop.value.hint
@@ -255,8 +250,8 @@ def pyprojects(draw: st.DrawFn) -> str:
 
 @given(pyprojects(), st.sampled_from(["1.0", "1.0.dev42", "1!2.3.post4.dev5"]))
 @settings(max_examples=120, deadline=None)
-def test_any_file_changes_in_its_version_alone(marked: str, version: str) -> None:
-    """Over generated files, the edit changes the literal and nothing else, and the way back restores the bytes."""
+def test_any_file_changes_only_its_version(marked: str, version: str) -> None:
+    """Over generated files; writing the old version restores the bytes."""
     text = plain(marked)
     assert plan(text, version) == with_version(marked, version)
     assert plan(plan(text, version), OLD) == text
@@ -264,8 +259,8 @@ def test_any_file_changes_in_its_version_alone(marked: str, version: str) -> Non
 
 @given(pyprojects())
 @settings(max_examples=60, deadline=None)
-def test_any_file_takes_the_commit_of_a_preview(marked: str) -> None:
-    """Over generated files, a preview's edit adds one URL and changes the version, and is never refused."""
+def test_any_file_accepts_a_previews_commit_url(marked: str) -> None:
+    """Over generated files, the edit adds one URL and changes the version."""
     expected: dict[str, Any] = tomllib.loads(plain(marked), parse_float=str)
     expected["project"]["version"] = "1.0.dev42"
     expected["project"].setdefault("urls", {})["Source commit"] = URL

@@ -1,4 +1,4 @@
-"""The last job is red unless every job ended well, or was skipped for a reason that is on the list."""
+"""The last job fails unless every job succeeded, or was skipped for an allowed reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_PREFLIGHT = EndedJob("preflight", "skipped")
 
 
 def jobs(*build: EndedJob, **results: str) -> tuple[EndedJob, ...]:
-    """Make the jobs of a run in which no preflight was requested."""
+    """Build the jobs of a run without a preflight."""
     return (NO_PREFLIGHT, *build, *(EndedJob(name, result) for name, result in results.items()))
 
 
@@ -71,29 +71,30 @@ RED = {
 
 
 @pytest.mark.parametrize(("ended", "start", "result", "message"), GREEN.values(), ids=GREEN)
-def test_a_run_is_green_for_a_reason(ended: tuple[EndedJob, ...], start: Start, result: Result, message: str) -> None:
-    """Everything ended well, or the line says why not everything ran."""
+def test_a_run_succeeds_for_an_allowed_reason(
+    ended: tuple[EndedJob, ...], start: Start, result: Result, message: str
+) -> None:
+    """The message contains it where jobs were skipped."""
     outcome = evaluate_jobs(ended, start)
     assert (outcome.result, outcome.message) == (result, message)
     assert outcome.result.is_good
 
 
 @pytest.mark.parametrize(("ended", "start", "message"), RED.values(), ids=RED)
-def test_a_run_is_red_without_one(ended: tuple[EndedJob, ...], start: Start, message: str) -> None:
-    """A job that failed, was cancelled, or was skipped for no reason on the list makes the run red, and is named."""
+def test_a_run_fails_without_an_allowed_reason(ended: tuple[EndedJob, ...], start: Start, message: str) -> None:
+    """The message contains the job that failed, was cancelled or was skipped."""
     outcome = evaluate_jobs(ended, start)
     assert outcome.result is Result.FAILED
     assert message in outcome.message
 
 
-def test_needs_are_read_as_github_writes_them() -> None:
-    """Results and outputs of each job; a job that was skipped has none."""
+def test_needs_are_parsed_as_github_writes_them() -> None:
+    """A skipped job has no outputs."""
     text = json.dumps({"build": {"result": "success", "outputs": {"outcome": "done"}}, "x": {"result": "skipped"}})
     assert parse_needs(text) == (EndedJob("build", "success", {"outcome": "done"}), EndedJob("x", "skipped"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"build": 1}', '{"build": {"result": 1}}', "[" * 100_000])
-def test_anything_else_is_refused(text: str) -> None:
-    """What is not that is not a reason to be green."""
+def test_malformed_needs_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="NEEDS"):
         parse_needs(text)

@@ -1,4 +1,4 @@
-"""What `init` says of the workflow files that a project has already."""
+"""What `init` reports about a project's existing workflow files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TESTS = "on:\n  push:\n    branches: [main]\n" + STEP.format("pytest")
 DRAFT = "on:\n  push:\n    branches: [main]\n" + STEP.format("echo draft")
 
 
-def rows(
+def adoption_rows(
     workflows: dict[str, str], tests: dict[str, str] | None = None, *, has_own: bool = False, update: bool = False
 ) -> list[ExistingWorkflow]:
-    """Plan an adoption with these workflows: all of the tool's are new, unless a file of the same name is there."""
+    """Plan an adoption with these workflows."""
     files = {"integration-eval.yml": GATE, "public-release.yml": PUBLIC}
     if not has_own:
         files["test.yml"] = TESTS
@@ -71,21 +71,21 @@ CONFLICTS: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("text", "conflicts"), CONFLICTS.values(), ids=CONFLICTS)
-def test_what_runs_twice_is_named(text: str, conflicts: list[str]) -> None:
-    """The file is kept, and each event that starts it beside one of the tool's is named with that file."""
-    (row,) = rows({"mine.yml": text})
+def test_workflows_that_would_run_twice_are_reported(text: str, conflicts: list[str]) -> None:
+    """The file is kept; each event that also starts one of the tool's files is listed with that file."""
+    (row,) = adoption_rows({"mine.yml": text})
     assert (row.name, row.fate) == ("mine.yml", "kept")
     assert len(row.conflicts) == len(conflicts)
     assert all(actual.startswith(conflict) for actual, conflict in zip(row.conflicts, conflicts, strict=True))
 
 
-def test_what_becomes_of_each_file_is_named() -> None:
-    """A file of the same name is replaced on request only; one that is as `init` writes it is not listed."""
+def test_each_changed_workflow_is_listed_with_its_fate() -> None:
+    """A file of the same name is replaced only on request; an unchanged one is not listed."""
     files = {"integration-eval.yml": DRAFT, "public-release.yml": PUBLIC, "test.yml": DRAFT}
-    replaced, kept = rows(files, has_own=True)
+    replaced, kept = adoption_rows(files, has_own=True)
     assert (replaced.name, replaced.fate) == ("integration-eval.yml", "kept; `--update` replaces it")
     assert (kept.name, kept.fate) == ("test.yml", "kept: its runs are the tests that previews follow")
-    assert [row.fate for row in rows(files, has_own=True, update=True)] == ["replaced", kept.fate]
+    assert [row.fate for row in adoption_rows(files, has_own=True, update=True)] == ["replaced", kept.fate]
 
 
 def test_what_a_replaced_file_loses_is_named() -> None:
@@ -96,7 +96,7 @@ def test_what_a_replaced_file_loses_is_named() -> None:
         "jobs:\n  images:\n    runs-on: ubuntu-24.04\n    steps:\n"
         f"      - uses: docker/login-action@v3\n        with: {{password: '${{{{ secrets.HUB_TOKEN }}}}'}}\n{steps}"
     )
-    (row,) = rows({"public-release.yml": text})
+    (row,) = adoption_rows({"public-release.yml": text})
     assert row.conflicts == (
         "loses the event schedule",
         "loses the job images",
@@ -104,20 +104,20 @@ def test_what_a_replaced_file_loses_is_named() -> None:
         "loses the action docker/login-action",
         "loses the secret HUB_TOKEN",
     )
-    (row,) = rows({"public-release.yml": "on: ["})
+    (row,) = adoption_rows({"public-release.yml": "on: ["})
     assert [text.partition(":")[0] for text in row.conflicts] == ["not known"]
 
 
-def test_an_own_test_workflow_is_not_said_to_run_twice() -> None:
-    """Nothing is written beside it."""
-    (row,) = rows({"test.yml": TESTS}, has_own=True)
+def test_the_projects_own_test_workflow_does_not_run_twice() -> None:
+    """No other test workflow is written."""
+    (row,) = adoption_rows({"test.yml": TESTS}, has_own=True)
     assert row.conflicts == ()
 
 
-def test_the_tests_that_read_a_workflow_are_named() -> None:
-    """By the file's name; a test that reads the directory reads every file, new ones too."""
+def test_tests_that_read_a_workflow_are_listed() -> None:
+    """By the file's name; a test that reads the directory reads new files too."""
     tests = {"tests/test_gate.py": 'read("gate.yml")', "tests/test_all.py": 'Path(".github") / "workflows"'}
-    gate, other = rows({"gate.yml": DRAFT, "other.yml": DRAFT}, tests)
+    gate, other = adoption_rows({"gate.yml": DRAFT, "other.yml": DRAFT}, tests)
     assert (gate.tests, other.tests) == (("tests/test_gate.py",), ())
     assert readers_of_every_workflow(tests) == ("tests/test_all.py",)
 
@@ -129,6 +129,6 @@ def test_the_tests_that_read_a_workflow_are_named() -> None:
         ("src/x/contest.py", False), ("tests/data/x.yml", False), ("latest.py", False),
     ],
 )  # fmt: skip
-def test_a_test_is_known_by_its_path(path: str, is_test: bool) -> None:
-    """As pytest and unittest find them, with what lies beside them."""
+def test_a_test_is_recognized_by_its_path(path: str, is_test: bool) -> None:
+    """As pytest and unittest find them, with their helper files."""
     assert is_test_file(path) is is_test

@@ -1,4 +1,4 @@
-"""Every parser of foreign data ends in a value or in a refusal with a hint, whatever it is given."""
+"""Every parser of foreign data returns a value or raises an error with a hint, whatever its input is."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def spoilt(value: Any, path: tuple[Any, ...], new: object) -> Any:
     return [spoilt(one, path[1:], new) if number == path[0] else one for number, one in enumerate(value)]
 
 
-def _ends_well(parse: Parse, text: str, directory: Path) -> None:
-    """Parse, where a ValueError is for the index client, which names it; any other error is a bug."""
+def _parse_or_refuse(parse: Parse, text: str, directory: Path) -> None:
+    """Parse; a ValueError is allowed where the index client handles it, any other error is a bug."""
     with suppress(ReleaseError, *([ValueError] if "page" in directory.name else [])):
         parse(text, directory)
 
@@ -179,8 +179,8 @@ _quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthC
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A directory whose name tells which parser writes into it."""
+def parse_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A directory with the parser's name."""
     directory = tmp_path / str(request.node.callspec.params["name"]).replace(" ", "-")
     directory.mkdir()
     return directory
@@ -189,11 +189,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", JSON)
 @_quick
 @given(data=st.data())
-def test_spoilt_json_ends_well(name: str, place: Path, data: st.DataObject) -> None:
-    """A value of another type or size at any place of what is right."""
+def test_damaged_json_is_parsed_or_refused(name: str, parse_dir: Path, data: st.DataObject) -> None:
+    """A value of another type or size at any position."""
     example, parse = JSON[name]
     text = spoilt(example, data.draw(st.sampled_from(spots(example))), data.draw(_LEAVES))
-    _ends_well(parse, json.dumps(text), place)
+    _parse_or_refuse(parse, json.dumps(text), parse_dir)
 
 
 DEEP = {"lists": "[" * 100_000, "tables": '{"a":' * 100_000, "digits": "9" * 5000, "infinity": "1e999", "nothing": ""}
@@ -201,20 +201,22 @@ DEEP = {"lists": "[" * 100_000, "tables": '{"a":' * 100_000, "digits": "9" * 500
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
 @pytest.mark.parametrize("name", [name for name in JSON if name != "settings"])
-def test_deep_and_long_json_ends_well(name: str, place: Path, text: str) -> None:
-    """Python's parser has limits of its own, and more kinds of error than one."""
-    _ends_well(JSON[name][1], text, place)
+def test_deep_and_long_json_is_parsed_or_refused(name: str, parse_dir: Path, text: str) -> None:
+    """Python's parser has limits of its own, and several kinds of error."""
+    _parse_or_refuse(JSON[name][1], text, parse_dir)
 
 
 @pytest.mark.parametrize("name", TEXT)
 @_quick
 @given(start=st.integers(0, 400), length=st.integers(0, 40), noise=st.text(max_size=20) | st.binary(max_size=20))
-def test_spoilt_text_ends_well(name: str, place: Path, start: int, length: int, noise: str | bytes) -> None:
-    """Any piece of what is right is replaced by any other."""
+def test_damaged_text_is_parsed_or_refused(
+    name: str, parse_dir: Path, start: int, length: int, noise: str | bytes
+) -> None:
+    """Any part is replaced by any other text."""
     example, parse = TEXT[name]
     start %= len(example) + 1
     new = noise if isinstance(noise, str) else noise.decode("latin-1")
-    _ends_well(parse, example[:start] + new + example[start + length :], place)
+    _parse_or_refuse(parse, example[:start] + new + example[start + length :], parse_dir)
 
 
 LONG = {"deep": "[" * 1500, "digits": "1." + "9" * 5000, "braces": "{" * 1500, "colons": "a: " * 4000}
@@ -222,16 +224,18 @@ LONG = {"deep": "[" * 1500, "digits": "1." + "9" * 5000, "braces": "{" * 1500, "
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("name", TEXT)
-def test_deep_and_long_text_ends_well(name: str, place: Path, text: str) -> None:
-    """Nesting and numbers beyond what Python's own parsers take."""
-    _ends_well(TEXT[name][1], text, place)
+def test_deep_and_long_text_is_parsed_or_refused(name: str, parse_dir: Path, text: str) -> None:
+    """Nesting and numbers beyond the limits of Python's own parsers."""
+    _parse_or_refuse(TEXT[name][1], text, parse_dir)
 
 
 @pytest.mark.parametrize("make", [make_wheel, make_sdist], ids=["wheel", "sdist"])
 @_quick
 @given(start=st.integers(0, 4000), noise=st.binary(min_size=1, max_size=200))
-def test_spoilt_archives_end_well(tmp_path: Path, make: Callable[[Path], Path], start: int, noise: bytes) -> None:
-    """Any bytes over any place of a wheel or an sdist."""
+def test_damaged_archives_are_parsed_or_refused(
+    tmp_path: Path, make: Callable[[Path], Path], start: int, noise: bytes
+) -> None:
+    """Any bytes over any part of a wheel or an sdist."""
     path = make(tmp_path)
     content = bytearray(path.read_bytes())
     content[start % len(content) : start % len(content) + len(noise)] = noise

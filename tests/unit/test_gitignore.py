@@ -1,4 +1,4 @@
-"""The .gitignore of a project that adopts the tool: lines are added, and none is changed."""
+"""The .gitignore of an adopting project: lines are added, and none is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES: dict[str, tuple[str | None, str]] = {
 
 
 @pytest.mark.parametrize(("text", "expected"), FILES.values(), ids=FILES)
-def test_lines_are_added_and_none_is_changed(text: str | None, expected: str) -> None:
+def test_gitignore_only_gains_lines(text: str | None, expected: str) -> None:
     """Also where a line ends in an escaped blank, or all of them in CRLF."""
     assert with_ignored(text) == expected
     assert with_ignored(expected) == expected

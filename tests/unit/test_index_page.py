@@ -1,4 +1,4 @@
-"""A page in JSON, read here, says what the library reads from the same page; malformed ones are refused."""
+"""A JSON page is parsed as pypi-simple parses it; malformed pages are refused."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def page(*files: object, version: object = "1.3") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("entry", FILES.values(), ids=FILES)
-def test_a_file_is_read_as_the_library_reads_it(entry: dict[str, Any]) -> None:
-    """Every field and the version are the same: address, digests, size, time, yanked, metadata, provenance."""
+def test_a_file_is_parsed_as_the_library_parses_it(entry: dict[str, Any]) -> None:
+    """Version, address, digests, size, time, yanked, metadata and provenance."""
     (read,) = parse_page(answer(page(entry)), NAME)
     (theirs,) = ProjectPage.from_response(answer(page(entry)), NAME).packages
     assert read == ListedFile(
@@ -80,12 +80,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_not_an_indexs_page_is_refused(content: object) -> None:
-    """Whatever is wrong is a ValueError, which the caller reports as an index that did not answer."""
+def test_a_malformed_page_is_refused(content: object) -> None:
+    """A ValueError, which the caller reports as an index that did not answer."""
     with pytest.raises(ValueError):  # noqa: PT011 - its text is for people, and differs
         parse_page(answer(content), NAME)
 
 
-def test_the_default_index_is_read_where_the_library_reads_it() -> None:
-    """The address is made from twine's constant, which costs less to import."""
+def test_the_default_index_address_matches_the_library() -> None:
+    """It is built from twine's constant, which is quicker to import."""
     assert remote_index("pypi", (), in_actions=False).simple_url == PYPI_SIMPLE_ENDPOINT

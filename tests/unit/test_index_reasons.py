@@ -1,4 +1,4 @@
-"""Why an index did not answer, in one plain sentence."""
+"""The reason why an index did not answer, as a message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("cause", "reason"), REASONS.values(), ids=REASONS)
-def test_a_proxy_that_fails_is_one_sentence(cause: Exception, reason: str) -> None:
-    """No object of a library is printed."""
+def test_a_proxy_failure_is_a_plain_message(cause: Exception, reason: str) -> None:
+    """No library object is printed."""
     failed = MaxRetryError(HTTPConnectionPool("index"), "/simple/", ProxyError("Unable to connect to proxy", cause))
     assert reason_of(RequestsProxyError(failed)) == reason

@@ -1,4 +1,4 @@
-"""The commands that users are told to type."""
+"""The install commands for users."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from release_channels.model.version import Channel
         ),
     ],
 )  # fmt: skip
-def test_the_commands_are_those_of_the_reference_document(
+def test_install_commands_match_the_reference_document(
     channel: Channel, only_this_project: bool, pip: str, uv: str
 ) -> None:
-    """Word for word, and for a library the same with `uv pip`."""
+    """In every word, and for a library the same with `uv pip`."""
     assert " ".join(pip_command("demo", channel, only_this_project=only_this_project)) == f"python -m pip install {pip}"
     assert " ".join(uv_command("demo", channel, only_this_project=only_this_project)) == f"uv tool install {uv}"
     assert (

@@ -1,4 +1,4 @@
-"""The layout of the package: what may be at its root, and that no import closes a cycle."""
+"""The layout of the package: its root modules, and no import cycle."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PACKAGES = {
 MODULES = {"__init__", "errors", "sessions", "tasks"}
 
 
-def test_the_package_root_has_its_entries_and_no_other() -> None:
-    """A new module goes into a package; the root keeps the public modules and the exceptions."""
+def test_the_package_root_has_only_its_entries() -> None:
+    """A new module goes into a package."""
     assert {path.stem for path in ROOT.glob("*.py")} == MODULES
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == PACKAGES
 
@@ -27,13 +27,12 @@ def imports(package: str) -> dict[str, set[str]]:
     return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
 
-def test_no_import_closes_a_cycle() -> None:
-    """No module imports itself through others."""
+def test_there_is_no_import_cycle() -> None:
     TopologicalSorter(imports("release_channels")).prepare()
 
 
-def test_a_cycle_for_type_checking_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The graph has imports inside functions and those for type checking."""
+def test_an_import_cycle_for_type_checking_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graph contains imports inside functions and those for type checking."""
     package = tmp_path / "cyclic_sample"
     package.mkdir()
     (package / "__init__.py").write_text("")

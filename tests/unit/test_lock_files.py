@@ -1,4 +1,4 @@
-"""uv.lock: the project's own entry follows the version, and nothing else in the file moves."""
+"""uv.lock and Cargo.lock: the project's own entry gets the version, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def plan(text: str, version: Version = NEW) -> tuple[Edit, ...]:
 
 
 @pytest.mark.parametrize("marked", LOCKS.values(), ids=LOCKS)
-def test_the_own_entry_follows_the_version(marked: str) -> None:
-    """One literal changes, a second run has nothing to do, and the way back restores the bytes."""
+def test_uv_lock_changes_only_the_own_entry(marked: str) -> None:
+    """A second run changes nothing, and writing the old version restores the bytes."""
     text, expected = plain(marked), with_version(marked, "2.0.0")
     assert read_lock(NAME, {"uv.lock": text.encode()}.get) == Version("1.0.0.dev0")
     assert plan(text) == (Edit("uv.lock", text, expected),)
@@ -75,14 +75,13 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("text", NOTHING.values(), ids=NOTHING)
-def test_a_lock_without_the_version_is_left_alone(text: str) -> None:
-    """Without an entry of its own, or with a dynamic version, there is nothing to write or to compare."""
+def test_a_lock_without_the_version_needs_no_edit(text: str) -> None:
+    """It has no own entry, or a dynamic version."""
     assert plan(text) == ()
     assert read_lock(NAME, {"uv.lock": text.encode()}.get) is None
 
 
-def test_no_lock_is_nothing_to_do() -> None:
-    """A project without uv.lock is as good as one with."""
+def test_a_project_without_uv_lock_needs_no_edit() -> None:
     assert plan_lock(NAME, lambda _: None, NEW) == ()
 
 
@@ -98,8 +97,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_lock_that_cannot_be_edited_is_refused(text: str, message: str) -> None:
-    """What is not a lock file, or none as uv writes it, is named with what to do."""
+def test_an_invalid_lock_is_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as stop:
         plan(text)
     assert "uv.lock" in str(stop.value)
@@ -108,8 +106,8 @@ def test_a_lock_that_cannot_be_edited_is_refused(text: str, message: str) -> Non
 
 @given(st.lists(st.sampled_from([OTHER, SAME_NAME, plain(own('{ editable = "sub" }'))]), max_size=4), st.data())
 @settings(max_examples=60, deadline=None)
-def test_any_lock_changes_in_one_version_alone(others: list[str], data: st.DataObject) -> None:
-    """Wherever the entry stands among others, it alone changes."""
+def test_any_lock_changes_only_one_version(others: list[str], data: st.DataObject) -> None:
+    """Wherever the entry is among others."""
     blocks = data.draw(st.permutations([*others, own()]))
     newline = data.draw(st.sampled_from(["\n", "\r\n"]))
     marked = (HEAD + "".join(blocks)).replace("\n", newline)
@@ -139,8 +137,10 @@ CARGO_LOCKS = {
 
 
 @pytest.mark.parametrize(("manifest", "toml", "lock", "before", "after"), CARGO_LOCKS.values(), ids=CARGO_LOCKS)
-def test_cargo_lock_follows_a_crates_version(manifest: str, toml: str, lock: str, before: str, after: str) -> None:
-    """Entries of the crates that have this version change, those of a registry and of other members do not."""
+def test_cargo_lock_changes_the_entries_of_own_crates(
+    manifest: str, toml: str, lock: str, before: str, after: str
+) -> None:
+    """Entries of a registry and of other members stay."""
     files = {manifest: toml.encode(), lock: (CARGO + before).encode()}
     source = cargo_version(manifest, files.get)
     assert plan_cargo_lock(source, files.get, NEW) == (Edit(lock, CARGO + before, CARGO + after),)
@@ -165,8 +165,8 @@ def workspace(lock: str) -> dict[str, bytes]:
     return {name: text.encode() for name, text in {**WORKSPACE, "Cargo.lock": CARGO + lock}.items()}
 
 
-def test_cargo_lock_follows_the_crates_that_inherit_alone() -> None:
-    """A member with an equal version of its own stays: the manifests are read, not the numbers compared."""
+def test_cargo_lock_changes_only_inheriting_crates() -> None:
+    """A member with an equal version of its own stays: the manifests are read."""
     before = "".join(map(cargo_entry, (*SHARING, "alone")))
     after = "".join(cargo_entry(name, "2.0.0") for name in SHARING) + cargo_entry("alone")
     files = workspace(before)
@@ -174,8 +174,8 @@ def test_cargo_lock_follows_the_crates_that_inherit_alone() -> None:
     assert plan_cargo_lock(source, files.get, NEW) == (Edit("Cargo.lock", CARGO + before, CARGO + after),)
 
 
-def test_a_crate_whose_manifest_is_nowhere_is_not_guessed_at() -> None:
-    """Where it is unknown whether it inherits the version, nothing is edited; with another version it does not."""
+def test_a_crate_without_a_manifest_is_not_edited() -> None:
+    """Unless it has another version, nothing is edited where inheritance is unknown."""
     files = workspace(cargo_entry("lost", "0.1.0"))
     source = cargo_version("Cargo.toml", files.get)
     assert plan_cargo_lock(source, files.get, NEW) == ()
@@ -186,8 +186,8 @@ def test_a_crate_whose_manifest_is_nowhere_is_not_guessed_at() -> None:
 
 
 @pytest.mark.parametrize("crate", ["crate", "b"])
-def test_a_stale_entry_is_a_copy_that_differs(crate: str) -> None:
-    """What Cargo has not brought up to date is found before a release, and `bump` fixes it."""
+def test_a_stale_cargo_lock_entry_is_a_differing_copy(crate: str) -> None:
+    """It is found before a release, and `bump` fixes it."""
     files = workspace(cargo_entry(crate, "0.9.0") + cargo_entry("alone", "0.9.0"))
     files["pyproject.toml"] = (
         b'[build-system]\nrequires = ["maturin"]\nbuild-backend = "maturin"\n'
@@ -201,8 +201,7 @@ def test_a_stale_entry_is_a_copy_that_differs(crate: str) -> None:
     assert edit.new == CARGO + cargo_entry(crate) + cargo_entry("alone", "0.9.0")
 
 
-def test_without_a_cargo_lock_there_is_nothing_to_plan() -> None:
-    """A crate may have none, and a Python project beside one has nothing to do with it."""
+def test_a_project_without_cargo_lock_needs_no_edit() -> None:
     source = cargo_version("Cargo.toml", {"Cargo.toml": CRATE.encode()}.get)
     assert plan_cargo_lock(source, {"Cargo.toml": CRATE.encode()}.get, NEW) == ()
     python = TomlVersion("pyproject.toml", "w", Version("1.0.0.dev0"), '[project]\nversion = "1.0.0.dev0"\n')

@@ -1,4 +1,4 @@
-"""The manifest: written once, read strictly."""
+"""The manifest: deterministic to write, strict to read."""
 
 from __future__ import annotations
 
@@ -50,15 +50,14 @@ MANIFESTS = st.builds(
 
 @given(MANIFESTS)
 @settings(max_examples=60, deadline=None)
-def test_a_manifest_survives_the_way_through_its_file(manifest: Manifest) -> None:
-    """What is written is read back equal, and written again as the same text."""
+def test_a_manifest_is_read_back_equal(manifest: Manifest) -> None:
+    """And written again as the same text."""
     text = manifest.to_json()
     assert parse_manifest(text) == manifest
     assert parse_manifest(text).to_json() == text
 
 
-def test_the_order_of_the_tools_does_not_matter() -> None:
-    """The same content gives the same text."""
+def test_a_manifests_text_ignores_the_order_of_tools() -> None:
     one = parse_manifest(json.dumps({**VALID, "tools": {"a": "1", "b": "2"}}))
     other = parse_manifest(json.dumps({**VALID, "tools": {"b": "2", "a": "1"}}))
     assert one.to_json() == other.to_json()
@@ -145,22 +144,22 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("text", "message"), MALFORMED.values(), ids=MALFORMED)
-def test_every_malformed_manifest_is_refused(text: str, message: str) -> None:
-    """Nothing missing, nothing more, every value of its own shape; else it is refused with the reason."""
+def test_a_malformed_manifest_is_refused(text: str, message: str) -> None:
+    """No key is missing or added, and every value has its own type and form."""
     with pytest.raises(RefusedError) as stop:
         parse_manifest(text)
     assert message in str(stop.value)
     assert "build again" in stop.value.hint
 
 
-def test_a_manifest_that_is_too_large_is_refused() -> None:
-    """A size limit is checked before anything is parsed, and counts bytes."""
+def test_an_oversized_manifest_is_refused() -> None:
+    """The limit counts bytes, and applies before parsing."""
     assert parse_manifest(changed() + " " * (MAX_BYTES - len(changed()))).run == 42
     for text in (changed() + " " * MAX_BYTES, changed(project="é" * 100) + "é" * (MAX_BYTES // 2)):
         with pytest.raises(RefusedError, match=f"larger than {MAX_BYTES} bytes"):
             parse_manifest(text)
 
 
-def test_half_a_character_is_text_like_any_other() -> None:
-    """A lone surrogate, which JSON can carry, does not break the reading."""
+def test_a_lone_surrogate_is_read_as_text() -> None:
+    """JSON can contain one."""
     assert parse_manifest(changed(tools={"uv": "\ud800"})).tools == {"uv": "\ud800"}

@@ -1,4 +1,4 @@
-"""Which version main goes to, and which it may not go to."""
+"""The next version of main: the targets of `bump` and `bump-dev`, and their refusals."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ FINAL = {
 
 
 @pytest.mark.parametrize(("main", "taken", "options", "target"), FINAL.values(), ids=FINAL)
-def test_bump_chooses_the_final(main: str, taken: str, options: dict[str, Any], target: str) -> None:
-    """A dev line becomes its own final unless another one is asked for."""
+def test_bump_selects_the_final(main: str, taken: str, options: dict[str, Any], target: str) -> None:
+    """A dev line becomes its own final unless another one is requested."""
     assert next_final(Version(main), versions(taken), **options) == Version(target)
 
 
@@ -55,10 +55,10 @@ NO_FINAL = {
 
 
 @pytest.mark.parametrize(("main", "taken", "options", "error", "said", "hint"), NO_FINAL.values(), ids=NO_FINAL)
-def test_bump_refuses_what_does_not_go_up(
+def test_bump_refuses_a_target_that_is_not_above(
     main: str, taken: str, options: dict[str, Any], error: type[ReleaseError], said: str, hint: str
 ) -> None:
-    """Never below the newest final, never onto a version that is taken, and the next free one is named."""
+    """Not above the newest final, or taken; the hint contains the next free one."""
     with pytest.raises(error) as stop:
         next_final(Version(main), versions(taken), **options)
     assert said in str(stop.value)
@@ -89,8 +89,8 @@ DEV = {
 
 
 @pytest.mark.parametrize(("main", "taken", "options", "target"), DEV.values(), ids=DEV)
-def test_bump_dev_opens_the_next_line(main: str, taken: str, options: dict[str, str], target: str) -> None:
-    """After a release main goes to the next patch's dev line unless another one is asked for."""
+def test_bump_dev_opens_the_next_dev_line(main: str, taken: str, options: dict[str, str], target: str) -> None:
+    """That of the next patch unless another one is requested."""
     assert next_dev(Version(main), versions(taken), **options) == Version(target)
 
 
@@ -106,17 +106,17 @@ NO_DEV = {
 
 
 @pytest.mark.parametrize(("main", "taken", "options", "error", "said"), NO_DEV.values(), ids=NO_DEV)
-def test_bump_dev_refuses_a_line_that_is_behind(
+def test_bump_dev_refuses_a_line_below_a_release(
     main: str, taken: str, options: dict[str, str], error: type[ReleaseError], said: str
 ) -> None:
-    """A dev line below what is released would give previews that nobody is offered."""
+    """Installers would never pick its previews."""
     with pytest.raises(error) as stop:
         next_dev(Version(main), versions(taken), **options)
     assert said in str(stop.value)
 
 
-def test_open_and_closed() -> None:
-    """A dev release is an open line, a final is not, and a candidate is neither."""
+def test_only_a_dev_release_is_an_open_line() -> None:
+    """A final is closed, and a candidate is neither."""
     assert is_open(Version("1.0.dev0"))
     assert not is_open(Version("1.0.post1"))
     with pytest.raises(RefusedError, match="pre-release"):

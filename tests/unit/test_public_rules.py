@@ -1,4 +1,4 @@
-"""The public channel's rules: each refuses on its own, and one plan names all that is wrong."""
+"""The public channel's rules: each refuses alone, and one plan lists all violations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from release_channels.model.version import Channel
 HERE, THERE = "a" * 40, "b" * 40
 
 
-def world(main: str, *there: str, **changes: object) -> Observed:
+def state(main: str, *there: str, **changes: object) -> Observed:
     """A commit on main, tagged with its own version."""
     version = Version(main)
     releases = {Version(text): (IndexFile("f", "u", None),) for text in there}
@@ -44,16 +44,16 @@ RELEASED = {
 
 @pytest.mark.parametrize(("main", "there", "reason"), RELEASED.values(), ids=RELEASED)
 def test_a_tag_releases_its_version(main: str, there: list[str], reason: Reason) -> None:
-    """A tag on main with its own version is published, or completed."""
-    made = plan(world(main, *there))
+    """It is published, or completed."""
+    made = plan(state(main, *there))
     assert (made.verdict, made.reason, made.version) == (Verdict.PUBLISH, reason, Version(main))
 
 
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["all of it", "its sdist"])
 def test_a_yanked_version_is_not_released_again(all_of_it: bool) -> None:
-    """One yanked file says it for the release; the next version is above all that is out, yanked or not."""
+    """One yanked file is enough; the next version is above all releases, yanked or not."""
     files = (IndexFile("x.whl", "u", None, yanked=all_of_it), IndexFile("x.tar.gz", "u", None, yanked=True))
-    seen = world("1.2.3", "1.4.0")
+    seen = state("1.2.3", "1.4.0")
     seen = replace(seen, index=IndexState("pypi", {**seen.index.releases, Version("1.2.3"): files}))
     made = plan(seen)
     assert (made.verdict, made.version) == (Verdict.REFUSE, None)
@@ -63,30 +63,30 @@ def test_a_yanked_version_is_not_released_again(all_of_it: bool) -> None:
 
 SIDE = Relation.DIVERGED
 REFUSED = {
-    "dev release": (world("1.2.3.dev0"), "v1.2.3.dev0", {}, "declares 1.2.3.dev0, a dev release"),
-    "candidate": (world("1.2.3rc1"), "v1.2.3rc1", {}, "1.2.3rc1 is a pre-release"),
-    "local version": (world("1.2.3+local"), "v1.2.3+local", {}, "is a local version"),
-    "not in normal form": (world("1.2.3", is_normal=False), "v1.2.3", {}, "is not written in normal form"),
-    "another spelling": (world("1.2.0"), "v1.2", {}, "v1.2 has 1.2.0 in another spelling"),
-    "no tag": (world("1.2.3", tag=None), None, {}, "no release tag is on commit aaaaaaaaaaaa"),
-    "a tag that is not there": (world("1.2.3", tag=None), "v1.2.3", {}, "there is no tag v1.2.3"),
-    "moved": (world("1.2.3", tag=Tag("v1.2.3", THERE, Relation.ANCESTOR)), "v1.2.3", {}, "points to commit bbbbbb"),
-    "side branch": (world("1.2.3", on_main=SIDE), "v1.2.3", {}, "is not contained in origin/main"),
-    "history unknown": (world("1.2.3", on_main=Relation.UNKNOWN), "v1.2.3", {}, "is not contained in origin/main"),
-    "ahead of main": (world("1.2.3", on_main=Relation.DESCENDANT), "v1.2.3", {}, "is not contained in origin/main"),
-    "below the newest": (world("1.2.3", "1.3.0"), "v1.2.3", {}, "1.2.3 is below 1.3.0"),
+    "dev release": (state("1.2.3.dev0"), "v1.2.3.dev0", {}, "declares 1.2.3.dev0, a dev release"),
+    "candidate": (state("1.2.3rc1"), "v1.2.3rc1", {}, "1.2.3rc1 is a pre-release"),
+    "local version": (state("1.2.3+local"), "v1.2.3+local", {}, "is a local version"),
+    "not in normal form": (state("1.2.3", is_normal=False), "v1.2.3", {}, "is not written in normal form"),
+    "another spelling": (state("1.2.0"), "v1.2", {}, "v1.2 has 1.2.0 in another spelling"),
+    "no tag": (state("1.2.3", tag=None), None, {}, "no release tag is on commit aaaaaaaaaaaa"),
+    "a tag that is not there": (state("1.2.3", tag=None), "v1.2.3", {}, "there is no tag v1.2.3"),
+    "moved": (state("1.2.3", tag=Tag("v1.2.3", THERE, Relation.ANCESTOR)), "v1.2.3", {}, "points to commit bbbbbb"),
+    "side branch": (state("1.2.3", on_main=SIDE), "v1.2.3", {}, "is not contained in origin/main"),
+    "history unknown": (state("1.2.3", on_main=Relation.UNKNOWN), "v1.2.3", {}, "is not contained in origin/main"),
+    "ahead of main": (state("1.2.3", on_main=Relation.DESCENDANT), "v1.2.3", {}, "is not contained in origin/main"),
+    "below the newest": (state("1.2.3", "1.3.0"), "v1.2.3", {}, "1.2.3 is below 1.3.0"),
     "lightweight": (
-        world("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False)),
+        state("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False)),
         "v1.2.3", {"annotated_tags": True}, "v1.2.3 is lightweight",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("seen", "tag", "config", "said"), REFUSED.values(), ids=REFUSED)
-def test_each_wrong_release_is_refused_by_its_own_rule(
+def test_each_rule_refuses_its_own_violation(
     seen: Observed, tag: str | None, config: dict[str, object], said: str
 ) -> None:
-    """One rule refuses it, says so, and says what to do."""
+    """With a message and a hint."""
     made = plan(seen, tag, **config)
     assert (made.verdict, made.version) == (Verdict.REFUSE, None)
     assert said in made.message
@@ -94,22 +94,20 @@ def test_each_wrong_release_is_refused_by_its_own_rule(
     assert made.hint
 
 
-def test_everything_that_is_wrong_is_named_at_once() -> None:
-    """A plan does not stop at the first rule."""
-    made = plan(world("1.2.3", "1.3.0", on_main=SIDE), "v1.2")
+def test_all_violations_are_listed_at_once() -> None:
+    made = plan(state("1.2.3", "1.3.0", on_main=SIDE), "v1.2")
     assert made.message.count(";") == 2
     assert len(made.hint.splitlines()) == 3
 
 
-def test_a_lightweight_tag_is_as_good_unless_configured() -> None:
-    """By default only the commit counts."""
-    assert plan(world("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False))).verdict is Verdict.PUBLISH
+def test_a_lightweight_tag_is_accepted_by_default() -> None:
+    assert plan(state("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False))).verdict is Verdict.PUBLISH
 
 
 @pytest.mark.parametrize("version", ["1.2.3.dev0", "2.0rc1"])
-def test_where_tags_give_the_version_no_bump_is_named(version: str) -> None:
-    """No file contains it, so the tag of the final is the way."""
+def test_with_tag_versions_no_bump_is_proposed(version: str) -> None:
+    """The final's tag is, since no file contains the version."""
     final = version.partition("rc")[0].removesuffix(".dev0")
-    assert f"`release-channels tag --version {final}`" in plan(world(version, is_written=False)).hint
-    assert "bump" not in plan(world(version, is_written=False)).hint
-    assert "`release-channels bump`" in plan(world(version)).hint
+    assert f"`release-channels tag --version {final}`" in plan(state(version, is_written=False)).hint
+    assert "bump" not in plan(state(version, is_written=False)).hint
+    assert "`release-channels bump`" in plan(state(version)).hint

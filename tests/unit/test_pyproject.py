@@ -1,4 +1,4 @@
-"""Reading a pyproject.toml: what a release needs of it, and each reason why there can be none."""
+"""Reading a pyproject.toml: the values that a release needs, and the refusals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NAMED = BUILD + '[project]\nname = "x"\n'
 VALID = NAMED + 'version = "1.0.dev0"\n'
 
 
-def test_everything_a_release_needs_is_read() -> None:
-    """Name, version, settings, scripts, URLs, build backend and uv's indexes come from one file."""
+def test_one_file_contains_everything_that_a_release_needs() -> None:
+    """Name, version, settings, scripts, URLs, build backend and uv's indexes."""
     project = parse_project(
         b'[build-system]\nrequires = []\nbuild-backend = "hatchling.build"\n'
         b'[project]\nname = "My_Project"\nversion = "1.0.DEV0"\nrequires-python = ">=3.9"\ndynamic = ["readme"]\n'
@@ -39,8 +39,8 @@ def test_everything_a_release_needs_is_read() -> None:
     )
 
 
-def test_what_is_not_there_has_a_default() -> None:
-    """Only a build system, a name and a version have to be there."""
+def test_optional_tables_have_defaults() -> None:
+    """Only a build system, a name and a version are required."""
     project = parse_project(b'[build-system]\nrequires = []\n[project]\nname = "x"\nversion = "1"\n', "sub/p.toml")
     assert (project.path, project.source.path) == ("sub/p.toml", "sub/p.toml")
     assert (project.requires_python, project.build_backend, project.uv_indexes) == (None, None, ())
@@ -48,8 +48,8 @@ def test_what_is_not_there_has_a_default() -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_the_text_is_the_file(newline: str) -> None:
-    """The text keeps every byte, newlines included."""
+def test_the_text_keeps_every_byte(newline: str) -> None:
+    """Newlines included."""
     content = VALID.replace("\n", newline).encode()
     assert parse_project(content).text.encode() == content
 
@@ -107,8 +107,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("content", "message", "hint"), REFUSED.values(), ids=REFUSED)
-def test_each_unusable_file_is_refused(content: bytes | str | None, message: str, hint: str) -> None:
-    """Every reason has a message with the place in it, and a hint that says what to do."""
+def test_an_unusable_pyproject_is_refused(content: bytes | str | None, message: str, hint: str) -> None:
+    """The message contains the position, and the hint the fix."""
     with pytest.raises(RefusedError) as stop:
         parse_project(content.encode() if isinstance(content, str) else content)
     assert "pyproject.toml" in str(stop.value) or "tool.release-channels" in str(stop.value)
@@ -124,7 +124,7 @@ def test_each_unusable_file_is_refused(content: bytes | str | None, message: str
         ("[project]\nx = [\n", "at line 3, column 1, where the file ends"),
     ],
 )
-def test_toml_that_is_not_valid_names_the_place(text: str, place: str) -> None:
-    """File, line and column are told, also where the text breaks off."""
+def test_invalid_toml_is_reported_with_its_position(text: str, place: str) -> None:
+    """Line and column, also where the text ends too early."""
     with pytest.raises(RefusedError, match=rf"pyproject\.toml is not valid TOML: .*{place}"):
         parse_project(text.encode())

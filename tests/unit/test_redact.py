@@ -19,8 +19,8 @@ _SECRETS = """
 
 
 @pytest.mark.parametrize("name", _SECRETS.split())
-def test_a_variable_with_a_secret_name_is_withheld_and_redacted(name: str) -> None:
-    """The name is enough, in lower case too, and although the project asks for it: it may contain anything."""
+def test_a_secret_variable_is_withheld_and_redacted(name: str) -> None:
+    """By its name, in lower case too, and although the project lists it."""
     for spelled in (name, name.lower()):
         assert sanitized_environment({spelled: "plain-value", "PATH": "/bin"}, [spelled]) == {"PATH": "/bin"}
         assert SecretRedactor({spelled: "plain-value"})("a plain-value here") == "a *** here"
@@ -30,14 +30,14 @@ def test_a_variable_with_a_secret_name_is_withheld_and_redacted(name: str) -> No
     "name", ["PATH", "HOME", "PWD", "OLDPWD", "AUTHOR", "KEYBOARD", "MONKEY", "PATTERN", "DOCS_URL"]
 )
 def test_other_variables_are_neither_withheld_nor_redacted(name: str) -> None:
-    """A name that merely contains the letters of a secret's name is not a secret's."""
+    """Although their names contain the letters of a secret's name."""
     assert sanitized_environment({name: "plain-value"}, [name]) == {name: "plain-value"}
     assert SecretRedactor({name: "plain-value"})("a plain-value here") == "a plain-value here"
 
 
 @pytest.mark.parametrize("name", ["XDG_SESSION_DESKTOP", "DESKTOP_SESSION"])
 def test_the_name_of_a_desktop_is_not_redacted(name: str) -> None:
-    """A desktop session is called `ubuntu`, which would be torn out of every text; foreign code does not need it."""
+    """`ubuntu` would be cut out of every text; foreign code does not need the variable."""
     assert SecretRedactor({name: "ubuntu"})("runs-on: ubuntu-latest") == "runs-on: ubuntu-latest"
     assert sanitized_environment({name: "ubuntu"}, [name]) == {}
 
@@ -50,23 +50,21 @@ def test_values_of_secret_variables_are_redacted() -> None:
     assert redact("a secret-one, a secret-two, /usr/bin, short") == "a ***, a ***, /usr/bin, short"
 
 
-def test_a_secret_that_is_the_prefix_of_another_is_redacted_last() -> None:
-    """The longest goes first, so that no end of it is left."""
+def test_the_longest_secret_is_redacted_first() -> None:
+    """Otherwise the end of a longer one would stay."""
     assert SecretRedactor({"A_TOKEN": "secret", "B_TOKEN": "secret-and-more"})("secret-and-more secret") == "*** ***"
 
 
 def test_an_empty_secret_redacts_nothing() -> None:
-    """A variable that is set to nothing must not tear texts apart."""
     assert SecretRedactor({"A_TOKEN": "", "B_KEY": "  "})("text") == "text"
 
 
-def test_variables_are_left_out_by_name() -> None:
-    """The environment of foreign code has none of them."""
+def test_secret_variables_are_left_out_of_the_environment() -> None:
     assert without({"A": "1", "B": "2"}, {"A"}) == {"B": "2"}
 
 
 def test_secrets_can_be_added_later() -> None:
-    """The project's own providers are known once its settings are read."""
+    """The project's own providers are known after its settings are read."""
     redact = SecretRedactor({"A_TOKEN": "secret-one"})
     redact.add({"ACME": "secret-one-two"}, {"ACME"})
     assert redact("secret-one secret-one-two") == "*** ***"
@@ -87,12 +85,12 @@ def test_secrets_can_be_added_later() -> None:
     ],
 )
 def test_logins_in_urls_are_redacted(text: str, redacted: str) -> None:
-    """User names, passwords and tokens go; `git@` and text that is not a login stay."""
+    """User names, passwords and tokens; `git@` and other text stay."""
     assert redact_urls(text) == redacted
 
 
 def test_no_outcome_contains_a_password() -> None:
-    """Message, hint and warnings are redacted for every reader: the file, the summary page and the last line."""
+    """Message, hint and warnings are redacted in the file, the summary page and the last line."""
     text = "`uv --default-index http://ci:s3cret@127.0.0.1/simple/` exited 1"
     outcome = Outcome(Result.FAILED, text, hint=f"a\n{text}", warnings=(text, text))
     assert "s3cret" not in outcome.to_json() + outcome.to_markdown() + outcome.line

@@ -1,4 +1,4 @@
-"""The faults as a list: each has a name of its own, stands in the documents, and says how it has to end."""
+"""The list of faults: each has a unique name, is in the documents, and declares its expected end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SOURCES = Path(__file__).parents[2] / "src"
 PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 
 
-def test_each_fault_stands_in_the_documents() -> None:
-    """The table is made from the faults themselves."""
+def test_each_fault_is_in_the_documents() -> None:
+    """The table is generated from the faults."""
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert [row for row in rows if not row.startswith("| `--")] == list(fault_rows())
 
 
-def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
-    """What does not end automatically names the next command, and what leaves the world unchanged has none."""
+def test_each_fault_has_a_unique_name_and_a_next_command() -> None:
+    """No command where the end is automatic, or where nothing changes."""
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     for fault in FAULTS:
         assert bool(fault.then) is (fault.recover is not None), fault.name
@@ -31,8 +31,8 @@ def test_each_fault_has_a_name_of_its_own_and_a_way_on() -> None:
         assert fault.recover is None or fault.end is not End.UNCHANGED, fault.name
 
 
-def test_what_a_fault_expects_in_the_log_is_a_message_of_the_program() -> None:
-    """The expected words are in the sources outside the faults, but for a status code and the name of a fork."""
+def test_the_expected_log_words_of_faults_are_in_the_sources() -> None:
+    """Except for a status code and the name of a fork."""
     sources = " ".join(path.read_text() for path in SOURCES.rglob("*.py") if path.parent.name != "faults")
     flat = " ".join(re.sub(r'"\s*\n\s*f?"', "", sources).split())
     unknown = [
@@ -44,7 +44,7 @@ def test_what_a_fault_expects_in_the_log_is_a_message_of_the_program() -> None:
 
 
 def test_faults_are_chosen_by_name() -> None:
-    """One, several, or all of them; an unknown name is refused with the known ones."""
+    """One, several, or all of them; the refusal of an unknown name lists the known ones."""
     assert [fault.name for fault in select_faults("twice,killed")] == ["killed", "twice"]
     assert select_faults(ALL) == FAULTS
     assert select_faults(KILLS) == ()

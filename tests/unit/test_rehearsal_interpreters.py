@@ -1,4 +1,4 @@
-"""What is read from nox: which sessions it left out, and whether anything of them ran."""
+"""Parsing nox's output: which sessions it skipped, and whether any session ran."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MISSING = "nox > Session {} skipped: Python interpreter 3.77 not found."
 _GOOD = "nox > Session {} was successful in 3 seconds."
 
 
-def test_a_session_with_parameters_is_named_whole() -> None:
+def test_a_session_name_with_parameters_is_parsed() -> None:
     """nox writes blanks between them."""
     said = _MISSING.format("tests-3.77(django='4', db='pg')")
     assert list(missing_pythons(said)) == [
@@ -29,7 +29,7 @@ def test_a_session_with_parameters_is_named_whole() -> None:
         pytest.param([], ["tests"], [], id="all"),
     ],
 )
-def test_a_session_of_which_nothing_ran_is_known(left_out: list[str], ran: list[str], whole: list[str]) -> None:
-    """The run is green then, and has shown nothing."""
+def test_a_session_that_never_ran_is_found(left_out: list[str], ran: list[str], whole: list[str]) -> None:
+    """nox ends successfully then."""
     said = "\n".join([*map(_MISSING.format, left_out), *map(_GOOD.format, ran)])
     assert list(left_out_whole(said)) == whole

@@ -1,4 +1,4 @@
-"""The script that each `run:` of a rehearsal reads first."""
+"""The script that each `run:` of a rehearsal sources first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORKFLOW = parse_workflow(
         pytest.param("two", "echo never", 1, "::error::not allowed\n", id="barred"),
     ],
 )
-def test_a_step_that_fails_waits_until_its_last_line_is_read(
+def test_a_failing_step_waits_until_its_last_line_is_read(
     tmp_path: Path, job: str, line: str, code: int, said: str
 ) -> None:
     """Its exit code stays; a step that succeeds does not wait."""

@@ -1,4 +1,4 @@
-"""Which workflows an event starts, as GitHub's documentation of `on:` decides it."""
+"""Which workflows an event starts, by GitHub's documentation of `on:`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ JOBS = "jobs:\n  one:\n    runs-on: x\n    steps:\n      - run: 'true'\n"
 
 
 def push(ref: str, *files: str) -> Event:
-    """A push to a ref, and the files that it changes where a filter asks for them."""
+    """Build a push to a ref, with changed files where a filter needs them."""
     return Event("push", ref, "a" * 40, files=files or None)
 
 
-def ended(name: str = "test", branch: str | None = "main", action: str = "completed") -> Event:
-    """The end of a run."""
+def run_ended(name: str = "test", branch: str | None = "main", action: str = "completed") -> Event:
+    """Build the event of a run that ended."""
     run: dict[str, Any] = {"name": name, "head_branch": branch}
     return Event("workflow_run", "refs/heads/main", "a" * 40, {"action": action, "workflow_run": run})
 
@@ -89,29 +89,29 @@ STARTED = {
     "a tag, filters of both": ("{push: {tags: ['v*'], paths: ['src/**']}}", push("refs/tags/v1.0", "README.md"), True),
     "a run on an ignored branch": (
         "{workflow_run: {workflows: [test], branches-ignore: [main]}}",
-        ended(),
+        run_ended(),
         False,
     ),
     "a run on a branch taken back": (
         "{workflow_run: {workflows: [test], branches: ['**', '!main']}}",
-        ended(),
+        run_ended(),
         False,
     ),
-    "a run of one by a pattern": ("{workflow_run: {workflows: ['t?est', 'te*']}}", ended(), True),
-    "a run of one taken back": ("{workflow_run: {workflows: ['*', '!test']}}", ended(), False),
+    "a run of one by a pattern": ("{workflow_run: {workflows: ['t?est', 'te*']}}", run_ended(), True),
+    "a run of one taken back": ("{workflow_run: {workflows: ['*', '!test']}}", run_ended(), False),
     "an empty filter": ("{push: }", MAIN, True),
-    "a run that is followed": (FOLLOWS, ended(), True),
-    "a run of another workflow": (FOLLOWS, ended("lint"), False),
-    "a run on another branch": (FOLLOWS, ended(branch="side"), False),
-    "a run that has begun": (FOLLOWS, ended(action="requested"), False),
-    "a run without a branch": (FOLLOWS, ended(branch=None), False),
+    "a run that is followed": (FOLLOWS, run_ended(), True),
+    "a run of another workflow": (FOLLOWS, run_ended("lint"), False),
+    "a run on another branch": (FOLLOWS, run_ended(branch="side"), False),
+    "a run that has begun": (FOLLOWS, run_ended(action="requested"), False),
+    "a run without a branch": (FOLLOWS, run_ended(branch=None), False),
     "by hand": ("workflow_dispatch", Event("workflow_dispatch", "refs/heads/main", "a" * 40), True),
 }
 
 
 @pytest.mark.parametrize(("on", "event", "expected"), STARTED.values(), ids=STARTED)
-def test_an_event_starts_what_names_it(on: str, event: Event, expected: bool) -> None:
-    """Filters of branches, tags, workflows and types are obeyed."""
+def test_an_event_starts_the_workflows_that_match(on: str, event: Event, expected: bool) -> None:
+    """Filters of branches, tags, workflows and types apply."""
     workflow = parse_workflow(".github/workflows/one.yml", f"name: one\non: {on}\n{JOBS}")
     assert is_started(workflow.on, event) is expected
 
@@ -129,13 +129,13 @@ TAGS = tuple(f"refs/tags/v{number}" for number in range(4))
         pytest.param(("refs/heads/main", *TAGS[:3]), ("refs/heads/main", *TAGS[:3]), id="three and a branch"),
     ],
 )
-def test_many_tags_of_one_push_start_nothing(pushed: tuple[str, ...], announced: tuple[str, ...]) -> None:
-    """GitHub makes no event for tags where more than three are pushed at once; branches are not concerned."""
+def test_a_push_of_more_than_three_tags_starts_nothing(pushed: tuple[str, ...], announced: tuple[str, ...]) -> None:
+    """GitHub sends no event for them; branches are not affected."""
     assert announced_refs(pushed) == announced
 
 
-def test_a_long_diff_is_not_read_to_its_end() -> None:
-    """A file that a filter names starts nothing where 300 others come before it."""
+def test_path_filters_read_the_first_300_files() -> None:
+    """A match after them starts nothing."""
     files = [f"docs/{number}.md" for number in range(300)]
     on = read_workflow("on: {push: {paths: ['src/**']}}", "one.yml")["on"]
     assert not is_started(on, push("refs/heads/main", *files, "src/a.py"))
@@ -167,7 +167,7 @@ PATTERNS = {
 
 @pytest.mark.parametrize(("name", "patterns", "expected"), PATTERNS.values(), ids=PATTERNS)
 def test_patterns_match_as_documented(name: str, patterns: tuple[str, ...], expected: bool) -> None:
-    """The cheat sheet's signs mean here what they mean there."""
+    """By the filter pattern cheat sheet."""
     assert matches(name, patterns) is expected
 
 
@@ -184,13 +184,13 @@ TITLES = {
 
 
 @pytest.mark.parametrize(("name", "expected"), TITLES.values(), ids=TITLES)
-def test_a_run_is_called_as_its_file_says(name: str, expected: str) -> None:
-    """The gate's run of a commit is found by its title alone."""
+def test_a_run_name_is_evaluated_from_its_file(name: str, expected: str) -> None:
+    """The gate's run of a commit is found by its title."""
     assert title_of(name, CONTEXTS, "otherwise") == expected
 
 
 @pytest.mark.parametrize("expression", ["format('{0}', github.sha)", "github.sha && 'x'", "secrets.A", "github['sha']"])
-def test_an_expression_that_is_not_worked_out_is_refused(expression: str) -> None:
-    """A title that came out wrong would hide a run."""
+def test_an_unsupported_run_name_expression_is_refused(expression: str) -> None:
+    """A wrong title would hide a run."""
     with pytest.raises(RefusedError, match="unsupported expression in run-name"):
         title_of(f"x ${{{{ {expression} }}}}", CONTEXTS, "otherwise")

@@ -1,4 +1,4 @@
-"""What foreign code gets of the environment: all that a build needs, and nothing that gives access."""
+"""The environment of foreign code: what a build needs, without anything that gives access."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ _UNKNOWN = """
 
 
 @pytest.mark.parametrize("name", _WITHHELD.split())
-def test_a_way_to_the_runner_or_an_agent_is_withheld(name: str) -> None:
-    """No secret by name (`test_redact.py` has these), but through it foreign code could reach what is not its own."""
+def test_access_to_the_runner_or_an_agent_is_withheld(name: str) -> None:
+    """These are not secrets by name (`test_redact.py` has those)."""
     env = {name: "plain", name.lower(): "plain", "PATH": "/bin"}
     assert sanitized_environment(env, [name, name.lower()]) == {"PATH": "/bin"}
 
 
-def test_what_is_not_known_to_be_needed_is_withheld() -> None:
-    """A list of what to withhold can never be complete; a project adds what its build needs."""
+def test_unknown_variables_are_withheld() -> None:
+    """A project adds what its build needs."""
     env = dict.fromkeys(_UNKNOWN.split(), "plain")
     assert sanitized_environment(env) == {}
     assert sanitized_environment(env, ["ACME", "MISSING"]) == {"ACME": "plain"}
 
 
 @pytest.mark.parametrize("name", _CARRIERS)
-def test_a_setting_that_carries_tokens_is_withheld(name: str) -> None:
-    """Its name fits a family that builds need, and a project cannot ask for it either."""
+def test_a_setting_that_contains_tokens_is_withheld(name: str) -> None:
+    """Although its name has the prefix of needed ones, and the project lists it."""
     assert sanitized_environment({name: "access-tokens = x", "PATH": "/bin"}, [name]) == {"PATH": "/bin"}
 
 
 def test_variables_that_a_build_needs_are_kept() -> None:
-    """Compilers, languages, caches and the addresses of indexes stay as they are."""
+    """Compilers, languages, caches and the addresses of indexes."""
     env = dict.fromkeys(_NEEDED.split(), "plain")
     assert sanitized_environment(env) == env
 
 
 @pytest.mark.parametrize("value", ["https://ci:s3cret@host.example/x", "amqp://t0ken@host.example", "a b://c:d@e"])
 def test_a_url_with_a_login_is_withheld_under_any_name(value: str) -> None:
-    """The value shows the secret; a proxy and an index keep theirs, since they cannot be reached without."""
+    """Proxies and indexes keep theirs, because they cannot be reached without."""
     kept = {"HTTPS_PROXY": value, "UV_DEFAULT_INDEX": value, "ORIGIN": "ssh://git@host.example/a.git"}
     assert (
         sanitized_environment({"HARMLESS": value, "GITHUB_SERVER_URL": value, **kept}, ["HARMLESS", "ORIGIN"]) == kept
@@ -67,6 +67,6 @@ def test_a_url_with_a_login_is_withheld_under_any_name(value: str) -> None:
 
 
 def test_the_link_mode_symlink_is_dropped() -> None:
-    """Links into uv's cache lead out of the environment, and into nothing in a sandbox; other ways of uv's are kept."""
+    """Such links lead out of the environment, and to nothing in a sandbox; other modes stay."""
     assert "UV_LINK_MODE" not in sanitized_environment({"UV_LINK_MODE": "symlink"})
     assert sanitized_environment({"UV_LINK_MODE": "copy"}) == {"UV_LINK_MODE": "copy"}

@@ -1,4 +1,4 @@
-"""Where projects write their version: each place is found as the build backend finds it, and edited byte for byte."""
+"""Where projects declare their version: each place is found as the build backend finds it, and edited in place."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def project(files: Files) -> Project:
 
 
 def plan(files: Files, version: str) -> dict[str, str]:
-    """The files after the edits of a plan."""
+    """Return the files after the edits of a plan."""
     edits = project(files).source.plan(Version(version))
     assert all(files[edit.path] == edit.old for edit in edits)
     return {**files, **{edit.path: edit.new for edit in edits}}
@@ -246,8 +246,8 @@ JOINED = {
 
 
 @pytest.mark.parametrize(("parts", "line"), JOINED.values(), ids=JOINED)
-def test_a_version_of_joined_numbers_is_rewritten_as_numbers(parts: str, line: str) -> None:
-    """The tuple between the marks is the version; a final is numbers alone, and nothing else changes."""
+def test_a_version_tuple_is_rewritten_as_numbers(parts: str, line: str) -> None:
+    """A final is numbers alone, and nothing else changes."""
     files = at(ATTR, "x.py", f"# c\nV = {parts}\n{line}\n")
     for version, spelled in (("2.0.0", "2, 0, 0"), ("2.0.0.dev7", '2, 0, 0, "dev7"'), ("1.0.0rc1", '1, 0, "0rc1"')):
         once = plan(plain(files), version)
@@ -262,16 +262,16 @@ def home(marked: Files) -> str:
 
 @each_case
 @pytest.mark.parametrize("version", ["2.0.0", "1.0.0.dev4711"], ids=["final", "dev"])
-def test_the_version_changes_and_no_other_byte(marked: Files, version: str) -> None:
-    """The file that contains the version differs in it alone, and no other file is touched."""
+def test_only_the_version_changes(marked: Files, version: str) -> None:
+    """No other file is edited."""
     path = home(marked)
     edits = project(plain(marked)).source.plan(Version(version))
     assert edits == (Edit(path, plain(marked)[path], with_version(marked[path], version)),)
 
 
 @each_case
-def test_what_stands_there_is_read(marked: Files) -> None:
-    """The version is known, its place has a name with the file in it, and no edit or variable is needed for it."""
+def test_the_declared_version_is_read(marked: Files) -> None:
+    """Its location contains the file's name, and it needs no edit or variable."""
     source = project(plain(marked)).source
     assert (source.version, source.path, source.is_written) == (Version(OLD), home(marked), True)
     assert source.where.startswith(home(marked))
@@ -280,8 +280,7 @@ def test_what_stands_there_is_read(marked: Files) -> None:
 
 
 @each_case
-def test_there_and_back_gives_the_same_bytes(marked: Files) -> None:
-    """Writing the old version again restores every file."""
+def test_writing_the_old_version_restores_every_file(marked: Files) -> None:
     assert plan(plan(plain(marked), "2.0.0"), OLD) == plain(marked)
 
 
@@ -366,8 +365,8 @@ GENERATED: dict[str, st.SearchStrategy[dict[str, str]]] = {
 @pytest.mark.parametrize("kind", GENERATED)
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_any_file_changes_in_its_version_alone(kind: str, data: st.DataObject) -> None:
-    """Over generated files, the edit changes the literal and nothing else, and the way back restores the bytes."""
+def test_any_file_changes_only_its_version(kind: str, data: st.DataObject) -> None:
+    """Over generated files; writing the old version restores the bytes."""
     marked = data.draw(GENERATED[kind])
     path = home(marked)
     after = plan(plain(marked), "12.0.0.post3.dev4")

@@ -1,4 +1,4 @@
-"""What is planned is what the real build backends build: each source once, through its real backend."""
+"""Planned versions are those that the real build backends build, for each version source."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ PROJECTS: dict[str, tuple[str, str, str, dict[str, str]]] = {
 
 @pytest.mark.full
 @pytest.mark.parametrize(("requires", "backend", "rest", "files"), PROJECTS.values(), ids=PROJECTS)
-def test_the_backend_builds_the_version_that_was_planned(
+def test_the_backend_builds_the_planned_version(
     requires: str, backend: str, rest: str, files: dict[str, str], tmp_path: Path, offline: None
 ) -> None:
-    """The sdist and the wheel have the preview's version, whatever the tags and the files of the commit say."""
+    """Whatever the tags and files of the commit contain."""
     system = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "{backend}"\n'
     settings = {"pyproject.toml": system + rest} if backend else {}
     repo = Repo.create(tmp_path / "repo", {**settings, "README.md": "", **files})

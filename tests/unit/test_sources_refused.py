@@ -1,4 +1,4 @@
-"""A version that cannot be rewritten: each reason is said, with the place and what to do."""
+"""Versions that cannot be rewritten: each reason has a location and a hint."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ PYTHON = {
 
 
 @pytest.mark.parametrize(("text", "message"), PYTHON.values(), ids=PYTHON)
-def test_python_that_cannot_be_rewritten_is_refused(text: str, message: str) -> None:
-    """Only one plain text, assigned once at the top level, is a version; the reason names the file."""
+def test_an_unsupported_python_version_is_refused(text: str, message: str) -> None:
+    """Only one plain string, assigned once at the top level, is a version."""
     with pytest.raises(RefusedError) as stop:
         project(at(ATTR, "x.py", text))
     assert str(stop.value).startswith("x.py")
@@ -201,8 +201,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("files", "message", "hint"), REFUSED.values(), ids=REFUSED)
-def test_each_source_that_cannot_be_rewritten_is_refused(files: dict[str, str], message: str, hint: str) -> None:
-    """The message says what stands in the way, and the hint says what would do."""
+def test_an_unsupported_source_is_refused(files: dict[str, str], message: str, hint: str) -> None:
+    """The message contains the obstacle, and the hint the fix."""
     with pytest.raises(RefusedError) as stop:
         project(files)
     assert message in str(stop.value)
@@ -210,15 +210,15 @@ def test_each_source_that_cannot_be_rewritten_is_refused(files: dict[str, str], 
 
 
 def test_python_in_another_encoding_is_refused() -> None:
-    """A file that is not UTF-8 could not be written back as it was."""
+    """A file that is not UTF-8 could not be written back unchanged."""
     latin = "# coding: latin-1\na = 'ü'\n__version__ = '1.0'\n".encode("latin-1")
     with pytest.raises(RefusedError, match=r"x\.py is not UTF-8: byte 23") as stop:
         parse_project(ATTR.encode(), read={"x.py": latin}.get)
     assert "UTF-8" in stop.value.hint
 
 
-def test_an_edit_that_would_not_be_read_again_is_refused() -> None:
-    """A pattern that fits the old version but not the new one would lose it: the edit is refused, not written."""
+def test_an_edit_that_the_pattern_no_longer_matches_is_refused() -> None:
+    """A pattern that matches only the old version would lose it."""
     settings = HATCHED.replace(HATCH_INIT, "v.txt") + "pattern = '^(?P<version>[0-9.]+)'\n"
     source = project(at(settings, "v.txt", "1.0.0\n")).source
     assert source.plan(Version("2.0.0"))[0].new == "2.0.0\n"

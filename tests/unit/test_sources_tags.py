@@ -1,4 +1,4 @@
-"""Versions that no Python project file holds: in git tags, and in Cargo's own spelling."""
+"""Versions outside the Python files: in git tags, and in Cargo's spelling."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def tagged(text: str, exact: str | None = None, nearest: str | None = None) -> P
 
 
 @pytest.mark.parametrize(("text", "variable"), TAGGED.values(), ids=TAGGED)
-def test_a_version_in_tags_is_told_to_the_backend(text: str, variable: str) -> None:
-    """Nothing is written: a build gets the version through the backend's own variable."""
+def test_a_tag_version_is_passed_to_the_backend(text: str, variable: str) -> None:
+    """By the backend's own variable; no file is edited."""
     source = tagged(text, nearest="v1.2.0").source
     assert (source.version, source.is_written, source.path) == (Version("1.2.1.dev0"), False, "")
     assert source.plan(Version("1.2.1")) == ()
@@ -70,7 +70,7 @@ def test_a_version_in_tags_is_told_to_the_backend(text: str, variable: str) -> N
     ],
 )
 def test_tags_give_the_version_of_a_commit(exact: str | None, nearest: str | None, version: str) -> None:
-    """A tagged commit has its tag's version, any other the dev line that follows the nearest tag."""
+    """The tag's version on a tagged commit, otherwise the dev line after the nearest tag."""
     text = TAGGED["pdm scm"][0]
     assert tagged(text, exact, nearest).version == Version(version)
     assert tagged(text).with_tags(ReachableTags(exact, nearest)).version == Version(version)
@@ -93,10 +93,8 @@ SCM = {
 
 
 @pytest.mark.parametrize(("requirement", "is_inferred"), SCM.values(), ids=SCM)
-def test_setuptools_scm_without_a_table_is_a_version_source_only_where_its_own_rules_say_so(
-    requirement: str, is_inferred: bool
-) -> None:
-    """Where it only finds files, setup.cfg has the version; without one, both ways to switch it on are named."""
+def test_setuptools_scm_without_a_table_follows_its_own_rules(requirement: str, is_inferred: bool) -> None:
+    """Where it only finds files, setup.cfg has the version; otherwise both ways to enable it are hinted."""
     text = build("setuptools.build_meta", f'"setuptools", "{requirement}"') + DYNAMIC
     found = project(at(text, "setup.cfg", "[metadata]\nversion = 1.1.1.dev0\n")).source
     assert (found.is_written, found.path) == ((False, "") if is_inferred else (True, "setup.cfg"))
@@ -113,8 +111,8 @@ def test_setuptools_scm_without_a_table_is_a_version_source_only_where_its_own_r
         (HATCH + '[project]\nname = "x-y"\nversion = "1.1.1"\n', "in [project]"),
     ],
 )
-def test_what_is_built_has_the_version_of_the_plan(text: str, hint: str) -> None:
-    """A backend that takes its version from elsewhere is found at once, and told apart by where it was read."""
+def test_a_build_of_another_version_is_refused(text: str, hint: str) -> None:
+    """The hint depends on where the version was read."""
     known = tagged(text)
     refuse_other_version(["x_y-1.1.1.tar.gz", "x_y-1.1.1-py3-none-any.whl"], Version("1.1.1"), known)
     for names in (["x_y-1.2.0.tar.gz"], ["x_y-1.1.1.tar.gz", "x_y-1.2.0-py3-none-any.whl"]):
@@ -123,15 +121,14 @@ def test_what_is_built_has_the_version_of_the_plan(text: str, hint: str) -> None
         assert hint in stop.value.hint
 
 
-def test_tags_change_nothing_where_a_file_holds_the_version() -> None:
-    """A version that is written is the file's, whatever is tagged."""
+def test_tags_are_ignored_where_a_file_has_the_version() -> None:
     static = tagged(HATCH + '[project]\nname = "x"\nversion = "1.0"\n', "v9.0", "v9.0")
     assert static.version == static.with_tags(ReachableTags("v8.0", "v8.0")).version == Version("1.0")
 
 
 @pytest.mark.parametrize("tag", ["1.2.0", "v1.2.0 ", "release", "V1.2.0", "vv1.2.0", "v1.2.0\n", "v", "v1.2.0+x"])
-def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
-    """A name that is not exactly the format around a version in normal form gives no version."""
+def test_a_tag_of_another_format_is_refused(tag: str) -> None:
+    """Only the format around a version in normal form gives a version."""
     assert version_of(tag, "v{version}") == (Version("1.2.0+x") if "+" in tag else None)
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version") as stop:
         tagged(TAGGED["pdm scm"][0], nearest=tag)
@@ -140,7 +137,7 @@ def test_a_tag_that_is_not_of_the_format_is_refused(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["v01.2", "v1.2.0-rc1"])
 def test_a_release_tag_is_in_normal_form(tag: str) -> None:
-    """A tag in another spelling is counted by the tools that read tags, and is not a release of its own."""
+    """A tag in another spelling counts for tools that read tags, but not as a release."""
     assert version_of(tag, "v{version}") is None
     with pytest.raises(RefusedError, match=r"is not 'v\{version\}' with a version"):
         tagged(TAGGED["pdm scm"][0], exact=tag)
@@ -156,16 +153,16 @@ def test_a_tag_of_the_format_gives_its_version(tag: str, tag_format: str, versio
     assert version_of("v" + "9" * 5000, "v{version}") is None
 
 
-def test_a_preview_from_tags_carries_its_commit() -> None:
-    """Where no version is written, the commit's address still is."""
+def test_a_preview_from_tags_contains_its_commit_url() -> None:
+    """Although no version is written."""
     text = TAGGED["pdm scm"][0]
     (edit,) = plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), URL)
     assert edit == Edit("pyproject.toml", text, f'{text}\n[project.urls]\n"Source commit" = "{URL}"\n')
     assert plan_preview(tagged(text), nothing, Version("0.1.0.dev7"), None) == ()
 
 
-def test_a_preview_of_another_file_edits_both() -> None:
-    """The version goes where it is written, the commit's address to pyproject.toml; one edit for each."""
+def test_a_preview_edits_the_version_file_and_pyproject() -> None:
+    """The version in one, the commit's URL in the other, one edit each."""
     pyproject = SETUP + DYNAMIC + "[tool.setuptools.dynamic]\nversion = {file = 'VERSION'}\n"
     edits = plan_preview(project(at(pyproject, "VERSION", "1.0.dev0\n")), nothing, Version("1.0.dev7"), URL)
     assert [edit.path for edit in edits] == ["VERSION", "pyproject.toml"]
@@ -173,15 +170,15 @@ def test_a_preview_of_another_file_edits_both() -> None:
     assert URL in edits[1].new
 
 
-def test_a_project_of_poetry_gets_no_url() -> None:
-    """Without a [project] table there is no place for the commit's address that every index shows."""
+def test_a_poetry_project_gets_no_commit_url() -> None:
+    """Without a [project] table no index would show it."""
     text = build("poetry.core.masonry.api") + NAMED_POETRY + 'version = "1.0.dev0"\n'
     (edit,) = plan_preview(tagged(text), nothing, Version("1.0.dev7"), URL)
     assert edit.new == text.replace("dev0", "dev7")
 
 
-def test_a_project_of_poetry_is_known() -> None:
-    """Name, Python requirement, scripts and URLs come from [tool.poetry] where there is no [project]."""
+def test_a_poetry_projects_metadata_is_read() -> None:
+    """Name, Python requirement, scripts and URLs come from [tool.poetry]."""
     text = build("poetry.core.masonry.api") + (
         '[tool.poetry]\nname = "X_y"\nversion = "1.0"\nhomepage = "https://x.example"\nrepository = "https://h.example/o/n"\n'
         '[tool.poetry.scripts]\nx = "x:main"\nfile = {reference = "x.sh", type = "file"}\n[tool.poetry.urls]\nA = "b"\n'
@@ -201,8 +198,8 @@ def test_a_project_of_poetry_is_known() -> None:
         (">=3.9,<4", "<4,>=3.9"), ("*", None), ("^3.9 || ^4", None), ("^3.9,!=3.10.1", "!=3.10.1,<4,>=3.9"),
     ],
 )  # fmt: skip
-def test_poetrys_python_is_translated(python: str, expected: str | None) -> None:
-    """Short forms become the specifiers that an index shows; what only poetry understands is left out."""
+def test_poetrys_python_constraint_is_translated(python: str, expected: str | None) -> None:
+    """Short forms become specifiers; what only poetry understands is left out."""
     text = (
         build("poetry.core.masonry.api")
         + NAMED_POETRY
@@ -211,8 +208,8 @@ def test_poetrys_python_is_translated(python: str, expected: str | None) -> None
     assert tagged(text).requires_python == expected
 
 
-def test_a_project_of_setup_cfg_is_known() -> None:
-    """Name, Python requirement, scripts and URLs come from setup.cfg where there is no [project]."""
+def test_a_setup_cfg_projects_metadata_is_read() -> None:
+    """Name, Python requirement, scripts and URLs."""
     cfg = (
         "[metadata]\nname = X_y\nversion = 1.0\nurl = https://x.example\nproject_urls =\n    Source = https://h.example/o/n\n"
         "[options]\npython_requires = >=3.9\n[options.entry_points]\nconsole_scripts =\n    x = x:main\n"
@@ -243,8 +240,8 @@ CARGO = {
 
 
 @pytest.mark.parametrize(("pyproject", "marked"), CARGO.values(), ids=CARGO)
-def test_cargo_gets_its_own_spelling(pyproject: str, marked: dict[str, str]) -> None:
-    """A dev release is `1.2.3-dev0` to Cargo; one literal changes, in the file that the crate has it from."""
+def test_cargo_gets_its_own_version_spelling(pyproject: str, marked: dict[str, str]) -> None:
+    """A dev release is `1.2.3-dev0`; one literal changes, also where the crate inherits it."""
 
     def files(version: str) -> dict[str, str]:
         return {"pyproject.toml": pyproject} | {path: text.replace("«»", version) for path, text in marked.items()}
@@ -264,8 +261,7 @@ def test_cargo_gets_its_own_spelling(pyproject: str, marked: dict[str, str]) -> 
         ("1.2.3.4", "three numbers"), ("1.2.3rc1", "no pre-release"), ("1.2.3+x", "no local version"),
     ],
 )  # fmt: skip
-def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
-    """A version that SemVer has no place for is not bent into one."""
+def test_a_version_without_a_semver_form_is_refused(version: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as stop:
         spell(Version(version))
     assert "1.2.3" in stop.value.hint
@@ -286,15 +282,15 @@ def test_what_cargo_cannot_carry_is_refused(version: str, message: str) -> None:
         ),
     ],
 )
-def test_the_file_that_towncrier_writes_is_known(text: str, own: str | None, expected: str) -> None:
-    """A project uses towncrier if it configures it; its own file comes before pyproject.toml."""
+def test_towncriers_news_file_is_found(text: str, own: str | None, expected: str) -> None:
+    """A configured towncrier only; its own file comes before pyproject.toml."""
     base = HATCH + '[project]\nname = "x"\nversion = "1.0"\n'
     files = {"towncrier.toml": own.encode()} if own else {}
     assert parse_project((base + text).encode(), read=files.get).news_file(Version("1.2.0")) == expected
 
 
 def test_a_news_file_named_by_the_day_is_refused() -> None:
-    """Nobody would find its section again on another day."""
+    """Its section could not be found again on another day."""
     text = '[project]\nname = "x"\nversion = "1.0"\n'
     text += '[tool.towncrier]\nsingle_file = false\nfilename = "{project_date}.md"\n'
     with pytest.raises(RefusedError, match="cannot be resolved in advance") as stop:
@@ -309,8 +305,8 @@ def test_a_news_file_named_by_the_day_is_refused() -> None:
         ("package = 'a'\npackage_dir = 'src'\n", "src/a/newsfragments"),
     ],
 )  # fmt: skip
-def test_the_place_of_the_fragments_is_known(text: str, directory: str) -> None:
-    """As towncrier has it: a directory, else one in the package, else one at the top."""
+def test_towncriers_fragment_directory_is_found(text: str, directory: str) -> None:
+    """The configured one, otherwise one in the package or at the root."""
     news = parse_project((HATCH + f'[project]\nname = "x"\nversion = "1.0"\n[tool.towncrier]\n{text}').encode()).news
     assert news is not None
     assert news.directory == directory

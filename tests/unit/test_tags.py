@@ -36,8 +36,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("name", "why"), WRONG.values(), ids=WRONG)
-def test_each_wrong_tag_has_its_own_reason(name: str, why: str) -> None:
-    """A tag that is not the version's own is told why."""
+def test_each_kind_of_wrong_tag_has_its_own_message(name: str, why: str) -> None:
     assert why in why_wrong(name, Version("1.2.3"), "v{version}")
 
 
@@ -51,15 +50,15 @@ FORMATS = st.sampled_from(["v{version}", "{version}", "release-{version}", "pkg/
 
 
 @given(VERSIONS, FORMATS)
-def test_a_tag_is_read_back_as_the_version_it_was_made_of(version: Version, tag_format: str) -> None:
-    """Writing and reading a tag are inverse, and the right tag is never called wrong."""
+def test_a_tag_is_parsed_back_to_its_version(version: Version, tag_format: str) -> None:
+    """And has no message of a wrong one."""
     name = tag_of(tag_format, version)
     assert version_of(name, tag_format) == version
     assert why_wrong(name, version, tag_format) == ""
 
 
 def test_only_public_versions_are_release_tags() -> None:
-    """Pre-releases, odd spellings and other tags are left out."""
+    """Not pre-releases, unusual spellings or other tags."""
     names = ["v1.0", "v1.1rc1", "v1.2.dev3", "v01.3", "nightly", "1.4", "v1.5.post1"]
     assert release_tags("v{version}", names) == {Version("1.0"): "v1.0", Version("1.5.post1"): "v1.5.post1"}
 
@@ -73,7 +72,7 @@ RELEASES = {
 
 
 @pytest.mark.parametrize(("names", "releases"), RELEASES.values(), ids=RELEASES)
-def test_a_name_that_moves_with_the_releases_is_no_release(names: list[str], releases: list[str]) -> None:
+def test_a_moving_major_tag_is_not_a_release(names: list[str], releases: list[str]) -> None:
     """A lone major number counts only where no release of that major has a longer number."""
     assert sorted(release_tags("v{version}", names).values()) == sorted(releases)
 
@@ -98,8 +97,8 @@ FORMATS_FOUND = {
 
 
 @pytest.mark.parametrize(("names", "expected"), FORMATS_FOUND.values(), ids=FORMATS_FOUND)
-def test_the_format_of_the_newest_release_tag_is_guessed(names: list[str], expected: str | None) -> None:
-    """Tags come oldest first; a format of the project's own has its name in it."""
+def test_the_tag_format_is_taken_from_the_newest_release_tag(names: list[str], expected: str | None) -> None:
+    """Tags are sorted oldest first; the project's own name may be a prefix."""
     assert guess_format("Demo_Tool", names) == expected
 
 
@@ -116,7 +115,7 @@ def test_a_project_below_the_top_has_tags_with_its_name_first(names: tuple[str, 
     assert guess_format("Demo_Tool", names, "packages/demo") == expected
 
 
-def test_a_tag_with_a_version_in_an_unknown_format_is_seen() -> None:
+def test_a_version_tag_of_unknown_format_is_found() -> None:
     """Dots or underscores between numbers look like a version."""
     names = ("2024.01.05", "rel_1_2_3", "nightly", "v2", "other/v1.0")
     assert [name for name in names if looks_like_version(name)] == ["2024.01.05", "rel_1_2_3", "other/v1.0"]
@@ -134,13 +133,13 @@ def test_a_tag_with_a_version_in_an_unknown_format_is_seen() -> None:
     ],
 )
 def test_a_lone_major_number_on_the_index_is_a_release(tags: str, released: str, releases: str) -> None:
-    """Where the index is known it decides, spelled as it is there: 1 is not 1.0."""
+    """The index decides, in its spelling: 1 is not 1.0."""
     known = {Version(text) for text in released.split()}
     assert sorted(release_tags("v{version}", tags.split(), known).values()) == sorted(releases.split())
 
 
-def test_the_tools_that_read_tags_count_more_than_releases() -> None:
-    """Dev and pre-releases count, in any spelling; local versions, other prefixes and moving tags do not."""
+def test_version_tags_include_dev_and_pre_releases() -> None:
+    """In any spelling; local versions, other prefixes and moving tags do not count."""
     names = ["v1.0", "v1.0.0-rc1", "v01.0", "v1.1.dev3", "v1", "v1.2+x", "1.3", "vv1.4", "v1.5 ", "next"]
     counted = {Version("1.0"): "v1.0", Version("1.0rc1"): "v1.0.0-rc1", Version("1.1.dev3"): "v1.1.dev3"}
     assert counted_tags("v{version}", names) == counted

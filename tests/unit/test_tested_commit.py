@@ -1,4 +1,4 @@
-"""The provenance: written once, read strictly."""
+"""The file of the tested commit: deterministic to write, strict to read."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ VALID: dict[str, Any] = json.loads(GOOD.to_json())
 
 
 @pytest.mark.parametrize("gate_run", [GOOD.gate_run, None])
-def test_a_provenance_survives_the_way_through_its_file(gate_run: GateRun | None) -> None:
-    """What is written is read back equal, with a gate's run of GitHub's and without one."""
+def test_a_tested_commit_is_read_back_equal(gate_run: GateRun | None) -> None:
+    """With a gate's run and without one."""
     provenance = replace(GOOD, gate_run=gate_run)
     assert parse_provenance(provenance.to_json()) == provenance
 
@@ -64,8 +64,8 @@ MALFORMED: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("values", "message"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_anything_else_is_refused(values: dict[str, object], message: str) -> None:
-    """Each malformed value is named, and the hint says how to get a good file."""
+def test_a_malformed_value_is_refused(values: dict[str, object], message: str) -> None:
+    """The message contains the value, and the hint how to get a valid file."""
     with pytest.raises(RefusedError) as stop:
         parse_provenance(json.dumps({**VALID, **values}))
     assert message in str(stop.value)
@@ -74,7 +74,6 @@ def test_anything_else_is_refused(values: dict[str, object], message: str) -> No
 
 @pytest.mark.parametrize("key", sorted(VALID))
 def test_a_missing_key_is_refused(key: str) -> None:
-    """Nothing is filled in."""
     with pytest.raises(RefusedError, match="it must have the keys"):
         parse_provenance(json.dumps({name: value for name, value in VALID.items() if name != key}))
 
@@ -88,7 +87,7 @@ def test_a_missing_key_is_refused(key: str) -> None:
         pytest.param("[]", "it must have the keys", id="a list"),
     ],
 )
-def test_what_is_no_table_is_refused(text: str, message: str) -> None:
-    """Size and shape are judged before any value."""
+def test_an_oversized_or_malformed_file_is_refused(text: str, message: str) -> None:
+    """Before any value is read."""
     with pytest.raises(RefusedError, match=message):
         parse_provenance(text)

@@ -1,4 +1,4 @@
-"""What a job claims beside what the settings imply, and what each refusal of an index means."""
+"""A job's claims against the values that the settings imply, and the causes of an index's refusals."""
 
 from __future__ import annotations
 
@@ -33,19 +33,18 @@ FITTING = _compare(CLAIMS)
 
 
 def token(claims: object) -> str:
-    """Make a token whose signature nobody checks here."""
+    """Build a token with an invalid signature, which is not verified here."""
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"e30.{body}.c2ln"
 
 
-def test_claims_are_read_out_of_a_token() -> None:
-    """The middle part, whatever its length; values that are no text are left out."""
+def test_claims_are_decoded_from_a_token() -> None:
+    """The middle part, whatever its length; values that are not text are left out."""
     assert read_claims(token({"repository": "a/b", "iat": 1})) == {"repository": "a/b"}
 
 
 @pytest.mark.parametrize("text", ["", "abc", "a.%%%.c", token([]), token(1)])
-def test_what_is_no_token_is_a_failure(text: str) -> None:
-    """Nothing is guessed from it."""
+def test_a_malformed_token_is_refused(text: str) -> None:
     with pytest.raises(FailedError, match="OIDC token"):
         read_claims(text)
 
@@ -71,7 +70,7 @@ SPELLINGS: dict[str, tuple[dict[str, str], list[str]]] = {
 
 @pytest.mark.parametrize(("changes", "wrong"), SPELLINGS.values(), ids=SPELLINGS)
 def test_each_claim_is_compared_as_the_index_does(changes: dict[str, str], wrong: list[str]) -> None:
-    """Letter by letter, but for the environment; the repository is taken in the spelling that GitHub claims."""
+    """Case-sensitively, except for the environment; the repository in the spelling of GitHub's claim."""
     assert list(mismatches(_compare({**CLAIMS, **changes}))) == wrong
 
 
@@ -79,14 +78,13 @@ def test_each_claim_is_compared_as_the_index_does(changes: dict[str, str], wrong
     ("claimed", "owner", "name"),
     [("Acme/Demo-Tool", "Acme", "Demo-Tool"), ("acme/other", "acme", "demo-tool"), ("", "acme", "demo-tool")],
 )
-def test_the_values_to_type_are_spelled_as_github_does(claimed: str, owner: str, name: str) -> None:
-    """The index looks the repository up letter by letter, so the remote's spelling is not the one to type."""
+def test_the_values_to_type_have_githubs_spelling(claimed: str, owner: str, name: str) -> None:
+    """The index compares the repository case-sensitively, so the remote's spelling is wrong."""
     fields = dict(WANTED.with_spelling_of({"repository": claimed}).form_fields)
     assert (fields["owner"], fields["repository name"]) == (owner, name)
 
 
-def test_the_form_is_filled_in_field_by_field() -> None:
-    """Owner and name of the repository are two fields there."""
+def test_the_form_has_separate_owner_and_repository_fields() -> None:
     assert WANTED.form_fields == (
         ("project name", "demo-tool"), ("owner", "acme"), ("repository name", "demo-tool"),
         ("workflow name", "public-release.yml"), ("environment name", "pypi-public"),
@@ -116,14 +114,14 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("changes", "message", "hint"), REFUSALS.values(), ids=REFUSALS)
-def test_an_invalid_publisher_becomes_one_setting_to_change(changes: dict[str, str], message: str, hint: str) -> None:
-    """The value that does not fit is named, with where it is set; if all fit, the index's side has to change."""
+def test_an_invalid_publisher_hints_the_one_setting_to_change(changes: dict[str, str], message: str, hint: str) -> None:
+    """If all values match, the publisher on the index has to change."""
     stop = explain_refusal("invalid-publisher", "no publisher fits", _compare({**CLAIMS, **changes}), "pypi")
     assert message in str(stop)
     assert hint in stop.hint
 
 
-CURES = {
+HINTS = {
     "pending": ("invalid-pending-publisher", "valid token, but project already exists", "add it to the project itself"),
     "no good token": ("invalid-token", "malformed or invalid token", "run the job again"),
     "token used": ("invalid-reuse-token", "invalid token: already used", "used before"),
@@ -140,9 +138,9 @@ CURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "words", "hint"), CURES.values(), ids=CURES)
-def test_each_refusal_has_its_cure(code: str, words: str, hint: str) -> None:
-    """Also one that nobody knows yet; one code may have several causes."""
+@pytest.mark.parametrize(("code", "words", "hint"), HINTS.values(), ids=HINTS)
+def test_each_refusal_has_its_hint(code: str, words: str, hint: str) -> None:
+    """Unknown ones too; one code may have several causes."""
     stop = explain_refusal(code, words, FITTING, "pypi")
     assert f"pypi does not trust this job: {code}: {words}" in str(stop)
     assert hint in stop.hint

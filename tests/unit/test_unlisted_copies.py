@@ -1,4 +1,4 @@
-"""Copies of the version that no setting lists: which are found, and the entries that list them."""
+"""Copies of the version that no setting lists: which are found, and the proposed entries."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ FOUND: dict[str, tuple[str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("path", "text", "patterns"), FOUND.values(), ids=FOUND)
-def test_a_copy_is_found(path: str, text: str, patterns: list[str]) -> None:
-    """Each copy is proposed once, and the proposed entries write exactly the copies."""
+def test_an_unlisted_copy_is_proposed(path: str, text: str, patterns: list[str]) -> None:
+    """Each copy once, and the proposed entries write exactly the copies."""
     text = text.replace("@", str(OLD))
     files = {path: text}
     copies = find_unlisted(files, reading(files), {OLD}, ())
@@ -98,8 +98,8 @@ def test_a_copy_that_was_left_on_the_way_to_a_final_is_found(held: str) -> None:
         pytest.param("src/demo/_version.py", "__version__ = '0.6.9'\n", id="module below src"),
     ],
 )
-def test_an_old_copy_is_found_where_it_can_only_mean_the_project(path: str, text: str) -> None:
-    """A copy that was forgotten long ago equals no version of today."""
+def test_an_old_copy_in_the_projects_own_file_is_found(path: str, text: str) -> None:
+    """It equals no current version."""
     (copy,) = find_unlisted([path], reading({path: text}), {OLD}, ())
     assert (copy.path, copy.line, copy.version) == (path, 1, Version("0.6.9"))
 
@@ -120,8 +120,7 @@ def test_an_old_copy_is_found_where_it_can_only_mean_the_project(path: str, text
         pytest.param("notes.txt", "version: 1.2.0.dev0\n", id="another file"),
     ],
 )
-def test_another_version_is_no_copy(path: str, text: str) -> None:
-    """What may be another version is not proposed."""
+def test_a_version_of_something_else_is_not_proposed(path: str, text: str) -> None:
     assert find_unlisted([path], reading({path: text}), {OLD}, ()) == ()
 
 
@@ -142,8 +141,8 @@ LAGGING = {
 
 
 @pytest.mark.parametrize(("path", "text"), LAGGING.items(), ids=LAGGING)
-def test_a_copy_of_the_newest_final_is_proposed_to_follow_finals(path: str, text: str) -> None:
-    """On a dev line a file for other tools has the newest final; one that has the dev release follows main."""
+def test_a_copy_of_the_newest_final_follows_finals(path: str, text: str) -> None:
+    """On a dev line; a copy of the dev release follows main."""
     demo, finals = project(), [Version("1.0"), Version("1.1.0")]
     copies = unlisted_copies(demo, reading({path: text}), [path], finals=finals)
     assert 'follows = "finals"' in entries_for(copies)
@@ -175,15 +174,15 @@ DESCRIBED = {
 
 
 @pytest.mark.parametrize(("settings", "files", "text"), DESCRIBED.values(), ids=DESCRIBED)
-def test_only_what_was_compared_is_said_to_agree(settings: str, files: dict[str, str], text: str) -> None:
-    """Each copy that agrees is named, and so is each that nobody compares."""
+def test_only_compared_copies_are_reported_to_agree(settings: str, files: dict[str, str], text: str) -> None:
+    """Each copy that is not compared is listed too."""
     demo = project('version = "1.2.0.dev0"\n' + settings)
     read = reading(files)
     assert compare_copies(demo, read).describe(unlisted_copies(demo, read, files)) == text
 
 
-def test_doctor_reports_what_is_not_listed_and_the_entry() -> None:
-    """Nobody is told that every copy agrees while one is not compared."""
+def test_doctor_reports_an_unlisted_copy_with_its_entry() -> None:
+    """It does not report that every copy agrees."""
     files = {"CITATION.cff": "version: 0.6.9\n"}
     unlisted = unlisted_copies(project(), reading(files), files)
     findings = [str(finding) for finding in diagnose_project(project(), reading(files), unlisted)]
@@ -201,8 +200,8 @@ SOURCES = {
 
 
 @pytest.mark.parametrize(("text", "paths"), SOURCES.values(), ids=SOURCES)
-def test_the_source_of_the_version_is_no_copy(text: str, paths: list[str]) -> None:
-    """The file that declares the version is left out, and a placeholder where git tags have it."""
+def test_the_version_source_is_not_a_copy(text: str, paths: list[str]) -> None:
+    """Nor is a placeholder where git tags have the version."""
     files = {"demo/__init__.py": '__version__ = "1.2.0.dev0"\n'}
     if paths:
         files["CITATION.cff"] = "version: 0.6.9\n"
@@ -210,15 +209,15 @@ def test_the_source_of_the_version_is_no_copy(text: str, paths: list[str]) -> No
     assert [copy.path for copy in unlisted_copies(demo, reading(files), files)] == paths
 
 
-def test_a_file_that_is_nothing_but_the_version_can_be_listed() -> None:
-    """Its entry is taken as a setting, and written."""
+def test_a_file_with_only_the_version_can_be_listed() -> None:
+    """Its entry is a valid setting, and `bump` writes the file."""
     demo = project('version = "1.2.0.dev0"\n' + LISTED.format("VERSION", "{version}"))
     (edit,) = plan_copies(demo.config.version_files, reading({"VERSION": "1.2.0.dev0\n"}), NEW, None)
     assert edit.new == f"{NEW}\n"
 
 
-def test_the_entries_are_toml() -> None:
-    """What is proposed can be pasted, quotes and all; a copy that no pattern can name is left out."""
+def test_proposed_entries_are_valid_toml() -> None:
+    """With quotes; a copy that no pattern can match is left out."""
     files = {"demo/__init__.py": '__version__ = "1.2.0.dev0"\n', "a/__init__.py": '__version__ = "1.0"\n' * 2}
     text = entries_for(find_unlisted(files, reading(files), {OLD}, ()))
     assert read_toml(text)["tool"]["release-channels"]["version-files"] == [
@@ -229,8 +228,8 @@ def test_the_entries_are_toml() -> None:
 @pytest.mark.parametrize(
     ("finals", "hint"), [([], "`release-channels tag` releases it; "), ([Version("1.2.0")], "once it is")]
 )
-def test_doctor_does_not_tell_to_release_what_is_tagged(finals: list[Version], hint: str) -> None:
-    """A final on main is to be tagged, or it is tagged and the next line is to be opened."""
+def test_doctor_hints_the_next_line_for_a_tagged_final(finals: list[Version], hint: str) -> None:
+    """An untagged final is to be tagged."""
     demo = project('version = "1.2.0"\n')
     (found,) = (
         each for each in diagnose_project(demo, reading({}), (), finals) if "no previews are published" in str(each)

@@ -1,4 +1,4 @@
-"""A project's pin of uv is for its own calls: what this tool builds with is its own uv."""
+"""A project's required uv version applies to its own calls; this tool builds with its own uv."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ PROJECTS: dict[str, tuple[dict[str, str], dict[str, Any] | None]] = {
 
 
 @pytest.mark.parametrize(("files", "expected"), PROJECTS.values(), ids=PROJECTS)
-def test_a_pin_of_uv_is_left_out_and_the_settings_of_builds_stay(
+def test_a_conflicting_uv_pin_is_dropped_and_build_settings_stay(
     tmp_path: Path, files: dict[str, str], expected: dict[str, Any] | None
 ) -> None:
-    """Only where it excludes this uv; indexes and constraints of the build are the project's all the same."""
+    """Indexes and build constraints apply in either case."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     settings = settings_without_pin(tmp_path)

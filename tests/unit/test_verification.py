@@ -1,4 +1,4 @@
-"""A manifest is a claim: it passes only where it agrees with what was derived again."""
+"""A manifest is a claim: it passes only where it agrees with independently derived values."""
 
 from __future__ import annotations
 
@@ -31,28 +31,25 @@ FORGED = {
 }
 
 
-def test_an_honest_manifest_passes() -> None:
-    """A manifest that agrees comes back as it is."""
+def test_an_agreeing_manifest_is_returned_unchanged() -> None:
     assert verify_manifest(HONEST, PLAN) is HONEST
 
 
-def test_tools_are_never_compared() -> None:
-    """The tools' versions are information."""
+def test_tool_versions_are_not_compared() -> None:
     manifest = replace(HONEST, tools={"uv": "0"})
     assert verify_manifest(manifest, PLAN) is manifest
 
 
 @pytest.mark.parametrize(("manifest", "message"), FORGED.values(), ids=FORGED)
 def test_one_forged_value_is_refused(manifest: Manifest, message: str) -> None:
-    """Each value that disagrees stops the release and is named, it alone, with both values."""
+    """The message contains that value alone, as claimed and as derived."""
     with pytest.raises(RefusedError) as stop:
         verify_manifest(manifest, PLAN)
     assert str(stop.value) == f"release.json does not describe this release: {message}"
     assert "build again" in stop.value.hint
 
 
-def test_all_forged_values_are_named() -> None:
-    """Every disagreement is in the one message."""
+def test_all_forged_values_are_in_one_message() -> None:
     manifest = Manifest(Channel.PUBLIC, "y", Version("2"), "c" * 40, None, {}, HONEST.files)
     with pytest.raises(RefusedError) as stop:
         verify_manifest(manifest, PLAN)
@@ -60,7 +57,7 @@ def test_all_forged_values_are_named() -> None:
         assert what in str(stop.value)
 
 
-def test_a_plan_that_builds_nothing_lets_no_manifest_through() -> None:
-    """A skipped or refused release has no version, so nothing can claim to be it."""
+def test_a_plan_without_a_build_refuses_every_manifest() -> None:
+    """A skipped or refused release has no version to claim."""
     with pytest.raises(RefusedError, match=r"version is 1\.0\.dev42, and should be None"):
         verify_manifest(HONEST, replace(PLAN, version=None))

@@ -1,4 +1,4 @@
-"""A provenance is a claim: it passes only where GitHub says the same of both runs, and each lie has its own reason."""
+"""A tested commit is a claim: it passes only where GitHub confirms both runs; each lie has its own message."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ LIES: dict[str, tuple[Lie, str]] = {
 }  # fmt: skip
 
 
-def test_a_provenance_that_agrees_is_proven() -> None:
-    """Commit, run number, version and files come from it once GitHub has said the same; the repository in any case."""
+def test_an_agreeing_claim_is_verified() -> None:
+    """The repository's name is compared in any case."""
     proof = verify_provenance(CLAIM, TEST, GATE, "Acme/Demo-Tool", Config())
     assert (proof.commit, proof.run, proof.version, proof.files) == (SHA, 41, Version("1.0.dev41"), FILES)
     assert proof.origins == (
@@ -119,16 +119,14 @@ def test_a_provenance_that_agrees_is_proven() -> None:
 
 
 @pytest.mark.parametrize(("lie", "reason"), LIES.values(), ids=LIES)
-def test_each_lie_is_refused_with_its_own_reason(lie: Lie, reason: str) -> None:
-    """Exactly the one value that does not contain is named."""
+def test_each_lie_is_refused_with_its_own_message(lie: Lie, reason: str) -> None:
     with pytest.raises(RefusedError) as stop:
         verify_provenance(*lie, REPOSITORY, Config())
     assert str(stop.value) == f"the provenance of run 8 is not proven: {reason}"
     assert "run the test workflow again" in stop.value.hint
 
 
-def test_every_lie_is_named_at_once() -> None:
-    """A maintainer sees everything that is wrong in one message."""
+def test_all_lies_are_in_one_message() -> None:
     with pytest.raises(RefusedError, match=r"started by schedule.*ended failure.*number 1, but GitHub has 41"):
         verify_provenance(
             replace(CLAIM, test_run=replace(CLAIM.test_run, number=1)), replace(TEST, conclusion="failure"),
@@ -136,8 +134,7 @@ def test_every_lie_is_named_at_once() -> None:
         )  # fmt: skip
 
 
-def test_the_settings_name_workflows_and_branch() -> None:
-    """What counts is what the project configures."""
+def test_workflows_and_branch_come_from_the_settings() -> None:
     config = Config(test_workflow="ci.yml", gate_workflow="live.yml", main_branch="trunk")
     path, gate = ".github/workflows/ci.yml", ".github/workflows/live.yml"
     claim = replace(CLAIM, test_run=replace(CLAIM.test_run, path=path))
@@ -145,7 +142,7 @@ def test_the_settings_name_workflows_and_branch() -> None:
     assert verify_provenance(claim, *runs, REPOSITORY, config).run == 41
 
 
-def test_the_title_names_commit_and_test_run() -> None:
+def test_the_gate_runs_title_contains_commit_and_test_run() -> None:
     """The gate's run is found by it."""
     assert gate_title(SHA, 7) == f"gate of {SHA}, test run 7"
 
@@ -167,15 +164,15 @@ OTHERS: dict[str, tuple[Change, str]] = {
 }  # fmt: skip
 
 
-def test_what_was_gated_passes_and_without_a_gate_anything_does() -> None:
-    """The order of the files does not matter; where nothing was gated there is nothing to compare."""
+def test_gated_files_pass_and_without_a_gate_any_file_does() -> None:
+    """In any order."""
     assert verify_gated(MANIFEST, FILES[::-1]) is MANIFEST
     assert verify_gated(MANIFEST, ()) is MANIFEST
 
 
 @pytest.mark.parametrize(("change", "reason"), OTHERS.values(), ids=OTHERS)
-def test_nothing_else_than_what_was_gated_passes(change: Change, reason: str) -> None:
-    """Another file, another digest or a missing file is refused with both digests."""
+def test_files_that_differ_from_the_gated_ones_are_refused(change: Change, reason: str) -> None:
+    """Another file, another digest, a missing file; the message contains both digests."""
     with pytest.raises(RefusedError) as stop:
         verify_gated(replace(MANIFEST, files=change(FILES)), FILES)
     assert str(stop.value) == f"the files differ from those that the gate tested: {reason}"

@@ -1,4 +1,4 @@
-"""Which release each Python gets, and why not another."""
+"""The release that each Python gets, and why it is not a newer one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from release_channels.release.verify_policy import final_for_older_python, offer
 
 
 def index_of(*releases: str) -> IndexState:
-    """Make an index of lines like `1.0 >=3.9`, with `yanked` in front where that holds."""
+    """Build an index from lines like `1.0 >=3.9`, with `yanked` first where that applies."""
     found: dict[Version, tuple[IndexFile, ...]] = {}
     for release in releases:
         name, _, bound = release.removeprefix("yanked ").partition(" ")
@@ -20,7 +20,7 @@ def index_of(*releases: str) -> IndexState:
 
 
 @pytest.mark.parametrize(
-    ("releases", "version", "told"),
+    ("releases", "version", "expected"),
     [
         pytest.param(["1.1.dev2 >=3.9", "1.0 >=3.9"], "1.1.dev2", (), id="same bound: quiet"),
         pytest.param(["1.1.dev2"], "1.1.dev2", (), id="no bound: quiet"),
@@ -59,9 +59,11 @@ def index_of(*releases: str) -> IndexState:
         ),
     ],
 )  # fmt: skip
-def test_a_python_that_gets_something_older_is_named(releases: list[str], version: str, told: tuple[str, ...]) -> None:
-    """Told is what the installers would choose in silence, and nothing else."""
-    assert final_for_older_python(index_of(*releases), Version(version)) == told
+def test_pythons_that_get_an_older_release_are_reported(
+    releases: list[str], version: str, expected: tuple[str, ...]
+) -> None:
+    """Only where installers would choose it silently."""
+    assert final_for_older_python(index_of(*releases), Version(version)) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,10 @@ def test_a_python_that_gets_something_older_is_named(releases: list[str], versio
         pytest.param(["1.0 >=3.12", "1.0 <3.9"], None, ("1.0 asks for Python <3.9 or >=3.12",), id="two files"),
     ],
 )  # fmt: skip
-def test_the_final_that_a_python_is_offered(releases: list[str], final: str | None, withheld: tuple[str, ...]) -> None:
-    """The newest final that is neither yanked nor closed to this very Python; of the others it is said why not."""
+def test_a_python_gets_the_newest_final_that_allows_it(
+    releases: list[str], final: str | None, withheld: tuple[str, ...]
+) -> None:
+    """Each newer one has a reason: yanked, or closed to this Python."""
     state = index_of(*releases)
     assert offered_final(state, "3.11.3") == (Version(final) if final else None)
     assert skipped_finals(state, "3.11.3") == withheld

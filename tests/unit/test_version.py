@@ -1,4 +1,4 @@
-"""The version model: what main declares, what a run number makes of it, and what is refused."""
+"""The version model: dev lines, run numbers, and the refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUN = st.integers(1, 10**10 - 1)
 
 @st.composite
 def finals(draw: st.DrawFn) -> Version:
-    """Generate a final or post-release, with an epoch or without."""
+    """Generate finals and post-releases, with an epoch or without."""
     epoch = draw(st.integers(0, 3))
     release = ".".join(str(part) for part in draw(st.lists(NUMBER, min_size=1, max_size=5)))
     post = draw(st.none() | NUMBER)
@@ -34,7 +34,7 @@ def finals(draw: st.DrawFn) -> Version:
 @given(finals(), NUMBER, RUN)
 @settings(max_examples=100)
 def test_a_preview_sorts_below_its_final(final: Version, dev: int, run: int) -> None:
-    """A preview is offered until its final is there, and never after."""
+    """So installers pick it until its final is published."""
     preview = preview_of(Version(f"{final}.dev{dev}"), run)
     assert preview < final
     assert final_of(preview) == final
@@ -42,8 +42,8 @@ def test_a_preview_sorts_below_its_final(final: Version, dev: int, run: int) -> 
 
 @given(finals(), RUN)
 @settings(max_examples=100)
-def test_a_preview_of_the_next_line_sorts_above_what_was_released(final: Version, run: int) -> None:
-    """Once the next line is open, its previews are above the released final or post-release."""
+def test_a_preview_of_the_next_line_sorts_above_the_release(final: Version, run: int) -> None:
+    """Above the final or post-release before it."""
     line = next_dev_line(final)
     assert final < preview_of(line, run) < final_of(line)
     assert line.epoch == final.epoch
@@ -52,7 +52,7 @@ def test_a_preview_of_the_next_line_sorts_above_what_was_released(final: Version
 @given(finals(), RUN)
 @settings(max_examples=100)
 def test_a_preview_sorts_above_the_previous_post_release(final: Version, run: int) -> None:
-    """The previews of a post-release are above the final and the post-release before it."""
+    """Previews of a post-release sort above the final and the post-release before it."""
     base = Version(final.base_version)
     post = 0 if final.post is None else final.post
     previous = Version(f"{base}.post{post}")
@@ -62,15 +62,15 @@ def test_a_preview_sorts_above_the_previous_post_release(final: Version, run: in
 @given(finals(), RUN, RUN)
 @settings(max_examples=100)
 def test_run_numbers_order_previews(final: Version, one: int, other: int) -> None:
-    """Of two previews of one line, the one with the higher run number is the newer one."""
+    """Within one dev line, the higher number is newer."""
     line = Version(f"{final}.dev0")
     assert (preview_of(line, one) < preview_of(line, other)) == (one < other)
 
 
 @given(finals(), NUMBER, RUN)
 @settings(max_examples=100)
-def test_the_run_number_replaces_the_dev_segment_alone(final: Version, dev: int, run: int) -> None:
-    """Epoch, release segment (its zeros, too) and post segment survive."""
+def test_the_run_number_replaces_only_the_dev_segment(final: Version, dev: int, run: int) -> None:
+    """Epoch, release segment with its zeros, and post segment stay."""
     line = Version(f"{final}.dev{dev}")
     preview = preview_of(line, run)
     assert (preview.epoch, preview.release, preview.post) == (line.epoch, line.release, line.post)
@@ -94,7 +94,7 @@ def test_the_run_number_replaces_the_dev_segment_alone(final: Version, dev: int,
     ],
 )
 def test_every_dev_line_gives_a_preview(line: str, preview: str) -> None:
-    """Each form of the table's first row is a dev line, and keeps all but its dev segment."""
+    """In every form of the model's first row."""
     version = parse_project_version(line)
     assert line_of(version) is Line.DEV
     assert str(preview_of(version, 42)) == preview
@@ -102,7 +102,6 @@ def test_every_dev_line_gives_a_preview(line: str, preview: str) -> None:
 
 @pytest.mark.parametrize("text", ["1.0", "1", "0.0.0", "1.0.post1", "2!1.0", "2!1.0.post0", "1.0.post"])
 def test_finals_and_post_releases_are_public_versions(text: str) -> None:
-    """A final and a post-release are what the public channel releases."""
     assert line_of(parse_project_version(text)) is Line.FINAL
 
 
@@ -121,8 +120,8 @@ def test_finals_and_post_releases_are_public_versions(text: str) -> None:
         ("1.0rc1+local", '"1.0rc1"'),
     ],
 )
-def test_what_no_channel_publishes_is_refused(text: str, hint: str) -> None:
-    """Pre-releases and local versions are refused, with what to write instead."""
+def test_a_version_of_no_channel_is_refused(text: str, hint: str) -> None:
+    """Pre-releases and local versions; the hint contains the version to write."""
     with pytest.raises(RefusedError, match=r"local version|pre-release") as stop:
         line_of(parse_project_version(text))
     assert hint in stop.value.hint
@@ -146,8 +145,8 @@ def test_what_no_channel_publishes_is_refused(text: str, hint: str) -> None:
     ],
     ids=lambda text: text[:12],
 )
-def test_what_is_no_version_is_refused(text: str, hint: str) -> None:
-    """A text that is not a version, or reads as another one, is refused with a hint."""
+def test_an_invalid_version_is_refused(text: str, hint: str) -> None:
+    """Also text that would be parsed as another version."""
     with pytest.raises(RefusedError) as stop:
         parse_project_version(text)
     assert hint in stop.value.hint
@@ -167,7 +166,6 @@ def test_what_is_no_version_is_refused(text: str, hint: str) -> None:
     ],
 )
 def test_the_next_dev_line_is_the_next_patch(version: str, line: str) -> None:
-    """After a release, the next line is the next patch release, above what was released."""
     assert str(next_dev_line(Version(version))) == line
     assert next_dev_line(Version(version)) > Version(version)
 
@@ -175,7 +173,6 @@ def test_the_next_dev_line_is_the_next_patch(version: str, line: str) -> None:
 @given(RUN)
 @settings(max_examples=50)
 def test_every_positive_integer_is_a_run_number(run: int) -> None:
-    """A run number is read as it is written."""
     assert parse_run_number(str(run)) == run
 
 
@@ -201,8 +198,8 @@ NO_RUN_NUMBERS = {
 
 
 @pytest.mark.parametrize("text", NO_RUN_NUMBERS.values(), ids=NO_RUN_NUMBERS)
-def test_what_is_no_run_number_is_refused(text: str) -> None:
-    """Only a positive decimal integer is a run number; the message stays short, and the hint says what to give."""
+def test_an_invalid_run_number_is_refused(text: str) -> None:
+    """The message stays short, and the hint contains an example."""
     with pytest.raises(UsageError, match="is not a run number") as stop:
         parse_run_number(text)
     assert len(str(stop.value)) < 80

@@ -1,4 +1,4 @@
-"""Copies of the version: read, compared and written together, and old ones in texts reported."""
+"""Copies of the version: read, compared and written together; stale ones in texts are reported."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), WRITTEN.values(), ids=WRITTEN)
-def test_a_copy_is_written(pattern: str, text: str, expected: str) -> None:
-    """The version and the date change, and not one byte beside them; a second run has nothing to do."""
+def test_a_copys_version_and_date_are_written(pattern: str, text: str, expected: str) -> None:
+    """No other byte changes, and a second run has nothing to do."""
     files = (VersionFile("a/b.txt", pattern),)
     assert plan_copies(files, reading({"a/b.txt": text}), NEW, DAY) == (Edit("a/b.txt", text, expected),)
     assert plan_copies(files, reading({"a/b.txt": expected}), NEW, DAY) == ()
@@ -56,8 +56,7 @@ def test_a_copy_is_written(pattern: str, text: str, expected: str) -> None:
     assert copies == ([NEW] if "{version}" in pattern else [])
 
 
-def test_two_places_of_one_file_are_one_edit() -> None:
-    """Patterns of the same file build on each other."""
+def test_two_patterns_of_one_file_are_one_edit() -> None:
     files = (
         VersionFile("C.cff", "\nversion: {version}".strip("\n")),
         VersionFile("./C.cff", "released: '{date}' {version}"),
@@ -67,8 +66,8 @@ def test_two_places_of_one_file_are_one_edit() -> None:
     assert edits == (Edit("C.cff", text, "version: 2.0.0\nreleased: '2026-11-22' 2.0.0\n"),)
 
 
-def test_a_dev_line_leaves_the_date_of_the_release() -> None:
-    """Without a date only the version is written, also where one pattern has both."""
+def test_a_dev_line_keeps_the_release_date() -> None:
+    """Also where one pattern has both version and date."""
     files = (VersionFile("C", "v: {version} of {date}"), VersionFile("C", "released {date}"))
     (edit,) = plan_copies(files, reading({"C": "v: 1.0 of 2026-01-02, released 2026-01-02"}), NEW, None)
     assert edit.new == "v: 2.0.0 of 2026-01-02, released 2026-01-02"
@@ -85,8 +84,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("pattern", "text", "message"), REFUSED.values(), ids=REFUSED)
-def test_a_copy_that_does_not_fit_is_refused(pattern: str, text: str, message: str) -> None:
-    """Reading and writing both stop where a pattern does not fit exactly one version."""
+def test_a_pattern_that_does_not_match_once_is_refused(pattern: str, text: str, message: str) -> None:
+    """For reading and for writing."""
     files, read = (VersionFile("C", pattern),), reading({"C": text})
     for act in (lambda: read_copies(files, read), lambda: plan_copies(files, read, NEW, DAY)):
         with pytest.raises(RefusedError) as stop:
@@ -99,8 +98,7 @@ def test_a_copy_that_does_not_fit_is_refused(pattern: str, text: str, message: s
     ("path", "message"),
     [("nowhere", "there is no nowhere"), ("../C", "not a file of this project"), ("/C", "not a file of this project")],
 )
-def test_a_copy_without_a_file_is_refused(path: str, message: str) -> None:
-    """A missing file and one outside the project are named."""
+def test_a_missing_or_outside_version_file_is_refused(path: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as stop:
         read_copies((VersionFile(path, "v{version}"),), reading({}))
     assert stop.value.hint
@@ -117,8 +115,8 @@ def project(text: str = PROJECT) -> Project:
     return parse_project(text.encode())
 
 
-def test_everything_is_written_at_once() -> None:
-    """Source, copies and lock file change together, one edit for each file."""
+def test_source_copies_and_lock_are_edited_together() -> None:
+    """One edit for each file."""
     text = PROJECT + (
         '[[tool.release-channels.version-files]]\npath = "pyproject.toml"\npattern = "# now {version}"\n# now 1.0\n'
     )
@@ -131,14 +129,14 @@ def test_everything_is_written_at_once() -> None:
     }
 
 
-def test_copies_that_agree_are_no_finding() -> None:
-    """Nothing is said where all places have the project's version, however it is spelled."""
+def test_agreeing_copies_are_not_reported() -> None:
+    """In any spelling of the version."""
     files = {"CITATION.cff": "version: 1.0.0-DEV0\n", "uv.lock": LOCK}
     assert disagreements(project(), reading(files)) == ()
 
 
-def test_copies_that_disagree_are_named() -> None:
-    """Each finding has the file, the line and both versions."""
+def test_differing_copies_are_reported() -> None:
+    """With the file, the line and both versions."""
     files = {"CITATION.cff": "a\nversion: 0.9\n", "uv.lock": LOCK.replace(".dev0", "")}
     where = "but pyproject.toml [project].version says 1.0.0.dev0"
     assert disagreements(project(), reading(files)) == (
@@ -147,8 +145,8 @@ def test_copies_that_disagree_are_named() -> None:
     )
 
 
-def test_versions_in_tags_are_compared_once_one_is_named() -> None:
-    """Where no file contains the version there is nothing to disagree with, until a release is named."""
+def test_copies_are_compared_with_a_requested_tag_version() -> None:
+    """Without a requested release there is no version to compare with."""
     scm = PROJECT.replace('"b"', '"pdm.backend"').replace('version = "1.0.0.dev0"', 'dynamic = ["version"]')
     tagged = project(scm + '[tool.pdm.version]\nsource = "scm"\n')
     read = reading({"CITATION.cff": "version: 1.0\n"})
@@ -185,10 +183,10 @@ FOLLOWED = {
 
 @pytest.mark.parametrize("plan", [plan_version, plan_preview])
 @pytest.mark.parametrize(("follows", "main", "target", "expected"), FOLLOWED.values(), ids=FOLLOWED)
-def test_a_copy_is_written_with_the_versions_that_it_follows(
+def test_a_copy_is_written_only_with_versions_that_it_follows(
     follows: str, main: str, target: str, expected: str, plan: Callable[..., tuple[Edit, ...]]
 ) -> None:
-    """The version is written into pyproject.toml whatever a copy follows."""
+    """pyproject.toml gets every version."""
     files = {"CITATION.cff": "version: 1.1.0\n"}
     edits = {edit.path: edit.new for edit in plan(following(follows, main), reading(files), Version(target), None)}
     assert {**files, **edits}["CITATION.cff"] == f"version: {expected}\n"
@@ -213,8 +211,8 @@ COMPARED = {
 
 
 @pytest.mark.parametrize(("follows", "main", "copy", "finding"), COMPARED.values(), ids=COMPARED)
-def test_a_copy_is_compared_with_what_it_follows(follows: str, main: str, copy: str, finding: str) -> None:
-    """Between releases a copy that follows finals has the newest one before main's version."""
+def test_a_copy_is_compared_with_the_version_that_it_follows(follows: str, main: str, copy: str, finding: str) -> None:
+    """Between releases a copy that follows finals has the newest one."""
     read = reading({"CITATION.cff": f"version: {copy}\n"})
     report = compare_copies(following(follows, main), read, finals=FINALS)
     assert bool(report.differing) is bool(finding)
@@ -224,12 +222,12 @@ def test_a_copy_is_compared_with_what_it_follows(follows: str, main: str, copy: 
 
 @pytest.mark.parametrize(("copy", "agrees"), [("1.1.0", True), ("1.2.0.dev0", False), ("1.2.0", False)])
 def test_without_tags_a_copy_that_follows_finals_is_an_older_final(copy: str, agrees: bool) -> None:
-    """Where the releases are not known, a dev release and a version to come are still wrong."""
+    """Without known releases, a dev release and a future version are still wrong."""
     differing = disagreements(following("finals", "1.2.0.dev0"), reading({"CITATION.cff": f"version: {copy}\n"}))
     assert (differing == ()) is agrees
 
 
-def test_a_copy_that_is_not_written_must_still_match() -> None:
+def test_an_unwritten_copy_must_still_match_its_pattern() -> None:
     """A broken pattern is found before the release that needs it."""
     with pytest.raises(RefusedError, match="matches nothing"):
         plan_version(following("finals", "1.1.0"), reading({"CITATION.cff": "none\n"}), Version("1.2.0.dev0"), None)
@@ -240,8 +238,8 @@ AROUND = st.text(st.characters(codec="utf-8", exclude_characters="@"), max_size=
 
 @given(AROUND, AROUND, st.sampled_from(["1.0", "1.0.0.dev0", "3!2.1.post4.dev5"]), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_any_text_keeps_every_other_byte(before: str, after: str, version: str, dated: bool) -> None:
-    """Over generated texts, version and date change and nothing else, and the way back restores the bytes."""
+def test_any_text_changes_only_version_and_date(before: str, after: str, version: str, dated: bool) -> None:
+    """Over generated texts; writing the old version restores the bytes."""
     pattern = "@v={version}@" + ("d={date}@" if dated else "")
     text = f"{before}@v={version}@{'d=2026-01-02@' if dated else ''}{after}"
     files = (VersionFile("C", pattern),)
@@ -270,16 +268,16 @@ NOT_MENTIONED = [
 
 
 @pytest.mark.parametrize("line", MENTIONED)
-def test_an_older_version_is_reported(line: str) -> None:
-    """A line that can only mean an older version of this project is given with its place."""
+def test_a_stale_mention_is_reported(line: str) -> None:
+    """With its position, where it can only mean this project."""
     (found,) = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": f"# x\n\n  {line}\nend"})
     assert (found.path, found.line, found.text) == ("README.md", 3, line)
     assert found.version < Version("1.2.0")
 
 
 @pytest.mark.parametrize("line", NOT_MENTIONED)
-def test_what_may_mean_something_else_is_not_reported(line: str) -> None:
-    """Current and coming versions, lower bounds, other names and history are left alone."""
+def test_an_ambiguous_mention_is_not_reported(line: str) -> None:
+    """Current and future versions, lower bounds, other names, history."""
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": line}) == ()
 
 
@@ -291,7 +289,7 @@ LOOSE = ["demo-tool~=1.1.0", "demo-tool 1.1.0", "demo_tool-1.1.0.tar.gz"]
 
 
 @pytest.mark.parametrize("line", [*EXACT, *LOOSE])
-def test_what_gets_one_version_and_no_other_is_told_apart(line: str) -> None:
+def test_exact_and_loose_mentions_are_distinguished(line: str) -> None:
     """Of newer versions beside a final only that is found: a page may be about what comes."""
     (found,) = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), {"README.md": line})
     assert (found.is_exact, str(found.version)) == (line in EXACT, EXACT.get(line, "1.1.0"))
@@ -300,21 +298,20 @@ def test_what_gets_one_version_and_no_other_is_told_apart(line: str) -> None:
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), newer) == ()
 
 
-def test_changelogs_name_old_versions_by_right() -> None:
-    """No line of a changelog is reported."""
+def test_changelogs_may_mention_old_versions() -> None:
     texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md"), "demo-tool 1.1.0")
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), texts) == ()
 
 
-def test_a_preview_of_the_line_at_hand_is_not_an_older_version() -> None:
-    """An example that names 1.2.0.dev1 is not out of date on the way to 1.2.0; one that names 1.1.0 is."""
+def test_a_preview_of_the_current_line_is_not_stale() -> None:
+    """1.2.0.dev1 on the way to 1.2.0; one of 1.1.0 is stale."""
     texts = {"README.md": "demo-tool 1.2.0.dev1\ndemo-tool==1.1.0\n"}
     found = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), texts)
     assert [mention.line for mention in found] == [2]
 
 
-def test_every_page_of_the_documentation_is_read() -> None:
-    """Whatever a page below docs/ is called, it is read; what is not a text, or lies elsewhere, is not."""
+def test_readme_and_text_files_of_docs_are_read() -> None:
+    """Of any text suffix; no binary file, changelog or other directory."""
     line = b"pip install demo-tool==1.1.0\n"
     pages = ("README.rst", "docs/getting-started.md", "docs/guide/install.md", "doc/a.txt")
     files = dict.fromkeys((*pages, "src/README.md", "docs/logo.svg", "docs/changelog.md"), line)

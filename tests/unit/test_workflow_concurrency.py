@@ -1,4 +1,4 @@
-"""Which runs of a concurrency group are cancelled, as GitHub's documentation decides it."""
+"""Which runs of a concurrency group are cancelled, by GitHub's documentation."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ARRIVING: dict[str, tuple[list[Concurrency], set[int]]] = {
 
 
 @pytest.mark.parametrize(("text", "expected"), DECLARED.values(), ids=DECLARED)
-def test_the_group_is_read_in_every_form(text: str, expected: Concurrency) -> None:
-    """A text is the group, and a queue is of one unless it is `max`."""
+def test_every_form_of_a_concurrency_group_is_parsed(text: str, expected: Concurrency) -> None:
+    """A text is the group, and its queue holds one run unless it is `max`."""
     assert concurrency_of(read_workflow(text, "one.yml")) == expected
     assert expected.keeps_all is (expected is ALL)
 
 
 @pytest.mark.parametrize(("arriving", "cancelled"), ARRIVING.values(), ids=ARRIVING)
-def test_a_group_cancels_what_github_would(arriving: list[Concurrency], cancelled: set[int]) -> None:
-    """One is in progress, one is pending by default, and a new one takes its place."""
+def test_a_group_cancels_the_runs_that_github_would(arriving: list[Concurrency], cancelled: set[int]) -> None:
+    """One runs, one is pending by default, and a new run replaces the pending one."""
     assert cancelled_runs(arriving) == cancelled

@@ -1,4 +1,4 @@
-"""Workflow files that are no workflow: each is refused by its name."""
+"""Invalid workflow files: each is refused with its name."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ REFUSED = {
 }
 
 
-def test_aliases_of_aliases_are_read_once() -> None:
-    """Nine of nine of nine, thirty levels deep: written out, the file would not fit on any machine."""
+def test_nested_yaml_aliases_are_read_once() -> None:
+    """Nine of nine of nine, thirty levels deep: expanded, the file would fill any disk."""
     levels = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 31))
     top = read_workflow(f"l0: &l0 [x]\n{levels}\n", "other.yml")
     assert len(top["l30"].entries) == 9
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_workflow_is_refused_by_name(text: str, message: str) -> None:
-    """The message names the file, and nothing ends as a bug."""
+def test_an_invalid_workflow_is_refused_with_its_name(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as stop:
         read_workflow(text, "other.yml")
     assert str(stop.value).startswith("other.yml")

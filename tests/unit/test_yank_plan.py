@@ -1,4 +1,4 @@
-"""What yanking a release leaves to whom."""
+"""The effects of yanking a release on each channel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAIN = Version("1.2.dev0")
 
 
 def state(*there: str) -> IndexState:
-    """An index: `1.0-` is yanked, `1.0~` half yanked."""
+    """Build an index from versions: `1.0-` is yanked, `1.0~` partly yanked."""
     releases = {}
     for text in there:
         yanked = (text.endswith("-"), text.endswith(("-", "~")))
@@ -41,10 +41,10 @@ GETS = {
 
 
 @pytest.mark.parametrize(("there", "bad", "public", "preview"), GETS.values(), ids=GETS)
-def test_each_channel_falls_back_to_what_is_left(
+def test_each_channel_falls_back_to_its_newest_other_version(
     there: list[str], bad: str, public: str | None, preview: str | None
 ) -> None:
-    """Public users get the newest other final, preview users the newest other version of any kind."""
+    """Public to the newest final, preview to the newest version of any kind."""
     plan = plan_yank(state(*there), Version(bad), MAIN)
     assert (plan.public_gets, plan.preview_gets) == tuple(Version(text) if text else None for text in (public, preview))
 
@@ -65,10 +65,10 @@ NEXT = {
 
 
 @pytest.mark.parametrize(("main", "there", "tagged", "bad", "following"), NEXT.values(), ids=NEXT)
-def test_the_next_version_is_the_one_that_bump_would_cut(
+def test_the_replacement_is_the_version_that_bump_would_choose(
     main: str, there: list[str], tagged: list[str], bad: str, following: str | None
 ) -> None:
-    """A yanked version is never used again, and what replaces it is offered to everybody."""
+    """A yanked version is never used again."""
     seen, tags = state(*there), {Version(text) for text in tagged}
     following_version = plan_yank(seen, Version(bad), Version(main), tags).next_version
     assert following_version == (Version(following) if following else None)
@@ -86,20 +86,19 @@ YANKED = {
 
 
 @pytest.mark.parametrize(("there", "is_yanked", "partly"), YANKED.values(), ids=YANKED)
-def test_what_the_index_shows_is_told(there: str, is_yanked: bool, partly: tuple[str, ...]) -> None:
+def test_the_yanked_state_of_the_index_is_reported(there: str, is_yanked: bool, partly: tuple[str, ...]) -> None:
     """A release counts as yanked when every file is."""
     plan = plan_yank(state("1.0", there), Version("1.1"), MAIN)
     assert (plan.is_yanked, plan.partly) == (is_yanked, partly)
 
 
-def test_previews_of_the_same_line_are_named() -> None:
-    """Previews of the line that are on offer are listed, those of other lines and yanked ones are not."""
+def test_installable_previews_of_the_same_line_are_listed() -> None:
     plan = plan_yank(state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"), MAIN)
     assert plan.previews == (Version("1.1.dev1"), Version("1.1.dev3"))
 
 
 def test_another_spelling_is_the_same_version() -> None:
-    """1.2 is the 1.2.0 of the index, and is called as the index calls it."""
+    """1.2 is the index's 1.2.0, and is reported in the index's spelling."""
     assert str(plan_yank(state("1.2.0"), Version("1.2"), MAIN).version) == "1.2.0"
 
 
@@ -108,14 +107,14 @@ def test_another_spelling_is_the_same_version() -> None:
     [(["1.0", "1.1"], "it has 1.1, 1.0"), ([], "it has no release of this project yet")],
     ids=["others", "none"],
 )
-def test_an_unknown_version_is_a_wrong_request(there: list[str], hint: str) -> None:
-    """What is not on the index cannot be withdrawn; the hint names what is there."""
+def test_an_unpublished_version_is_a_usage_error(there: list[str], hint: str) -> None:
+    """The hint lists the published versions."""
     with pytest.raises(UsageError, match=r"^3\.0 is not on the index pypi$") as stop:
         plan_yank(state(*there), Version("3.0"), MAIN)
     assert stop.value.hint == hint
 
 
-def test_the_page_is_that_of_the_release() -> None:
-    """The address has the project and the version, quoted, on the index's own host."""
+def test_the_yank_page_is_the_releases_own() -> None:
+    """Project and version are quoted, on the index's host."""
     where = page("https://index.example.org/simple/", "demo-tool", Version("1!2.0"))
     assert where == "https://index.example.org/manage/project/demo-tool/release/1%212.0/"

@@ -1,4 +1,4 @@
-"""The kinds of project that workflow files are rendered for."""
+"""The kinds of project for which workflow files are rendered."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ ADOPTERS = {
 
 
 def own_config() -> Config:
-    """The settings of this repository."""
+    """Return the settings of this repository."""
     return parse_project((HERE / "pyproject.toml").read_bytes(), "pyproject.toml").config

@@ -43,10 +43,10 @@ def job_environment(
 
 
 def chosen(name: str, env: Mapping[str, str]) -> tuple[Configured | None, dict[str, str]]:
-    """Let the gate choose where every provider answers, and give what it says of each."""
-    told: dict[str, str] = {}
+    """Return the gate's choice where every provider answers, and the line of each."""
+    lines: dict[str, str] = {}
     statuses = provider_statuses(in_order(ADOPTERS[name].config.gate), env)
-    return choose(statuses, lambda configured: (True, "answers"), told.__setitem__), told
+    return choose(statuses, lambda configured: (True, "answers"), lines.__setitem__), lines
 
 
 def gate_environment(name: str) -> str:
@@ -60,22 +60,22 @@ def gate_environment(name: str) -> str:
 def test_a_secret_alone_leads_to_its_provider(
     adopter: str, place: str, secrets: dict[str, str], variables: dict[str, str], provider: str, key: str
 ) -> None:
-    """Whether the job's environment has it or the repository; all that comes before says what it lacks."""
+    """Of the job's environment or the repository; each provider before it reports its missing variable."""
     where = gate_environment(adopter) if place == "environment" else REPOSITORY
-    found, told = chosen(adopter, job_environment(adopter, {where: secrets}, variables))
+    found, lines = chosen(adopter, job_environment(adopter, {where: secrets}, variables))
     assert found is not None
     assert (found.name, found.key_name, found.key) == (provider, key, KEY)
     assert found.base_url == (ADDRESS if provider == "litellm" else found.provider.base_url)
     missing = [f"not configured: {' or '.join(one.keys)} is not set" for one in in_order(ADOPTERS[adopter].config.gate)]
-    assert list(told.values()) == [*missing[: len(told) - 1], "answers"]
+    assert list(lines.values()) == [*missing[: len(lines) - 1], "answers"]
 
 
 @pytest.mark.parametrize("secret", ["LITELLM_API_KEY", "BF_TOKEN"])
 def test_a_key_without_the_address_that_it_needs_is_named(secret: str) -> None:
     """LiteLLM has no address of its own; the job's own token then leads to the last one."""
     env = job_environment("plain", {gate_environment("plain"): {secret: KEY}}, {})
-    found, told = chosen("plain", env)
-    assert told["litellm"] == "not configured: LITELLM_BASE_URL is not set"
+    found, lines = chosen("plain", env)
+    assert lines["litellm"] == "not configured: LITELLM_BASE_URL is not set"
     assert found is not None
     assert (found.name, found.key) == ("github-models", JOB_TOKEN)
 

@@ -1,4 +1,4 @@
-"""What others say about the workflow files: zizmor at its strictest, and GitHub's own schema."""
+"""The workflow files pass zizmor at its strictest, and GitHub's own schema."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES = [pytest.param(name, marks=() if name in _ALWAYS else pytest.mark.full) f
 
 
 def write(files: Mapping[str, str], place: Path) -> list[str]:
-    """Write workflow files and give their paths."""
+    """Write workflow files and return their paths."""
     for path, text in files.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_text(text)
@@ -28,13 +28,13 @@ def write(files: Mapping[str, str], place: Path) -> list[str]:
 
 
 def lint(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a linter as it is installed beside this Python."""
+    """Run a linter that is installed in this environment."""
     return subprocess.run([str(BIN / words[0]), *words[1:]], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_zizmor_finds_nothing(offline: None, tmp_path: Path, name: str) -> None:
-    """Not even as an auditor; what is ignored is that one workflow starts another, with a reason beside it."""
+def test_zizmor_has_no_findings(offline: None, tmp_path: Path, name: str) -> None:
+    """As an auditor; ignored is only that one workflow starts another, with a reason."""
     paths = write(_FILES[name], tmp_path)
     done = lint("zizmor", "--persona", "auditor", "--offline", "--format", "json", *paths, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
@@ -43,8 +43,7 @@ def test_zizmor_finds_nothing(offline: None, tmp_path: Path, name: str) -> None:
     assert all("ignore[dangerous-triggers] the " in line for line in ignored)
 
 
-def test_zizmor_would_find_something(offline: None, tmp_path: Path) -> None:
-    """The silence above means something."""
+def test_zizmor_finds_a_planted_error(offline: None, tmp_path: Path) -> None:
     files = {path: text.replace("persist-credentials: false", "") for path, text in _FILES["own-file"].items()}
     paths = write(files, tmp_path)
     done = lint("zizmor", "--persona", "auditor", "--offline", "--format", "json", *paths, cwd=tmp_path)
@@ -52,15 +51,13 @@ def test_zizmor_would_find_something(offline: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_githubs_schema_takes_them(offline: None, tmp_path: Path, name: str) -> None:
-    """Every key is one that a workflow file may have."""
+def test_workflows_match_githubs_schema(offline: None, tmp_path: Path, name: str) -> None:
     paths = write(_FILES[name], tmp_path)
     done = lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
 
 
-def test_githubs_schema_would_refuse_something(offline: None, tmp_path: Path) -> None:
-    """The silence above means something, here for a key that does not exist."""
+def test_githubs_schema_refuses_an_unknown_key(offline: None, tmp_path: Path) -> None:
     files = {path: text.replace("runs-on:", "run-on:") for path, text in _FILES["own-file"].items()}
     done = lint(
         "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *write(files, tmp_path), cwd=tmp_path

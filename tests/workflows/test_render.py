@@ -25,18 +25,18 @@ RELEASE = ("internal-preview-release", "public-release")
 
 
 def load(text: str) -> dict[str, Any]:
-    """Read a workflow as plain data, every scalar as its text."""
+    """Read a workflow as plain data, every scalar as text."""
     content: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
     return content
 
 
 def rendered(name: str) -> dict[str, dict[str, Any]]:
-    """The workflows of an adopter, by the name of the file."""
+    """Render an adopter's workflows, by file name."""
     return {path.rpartition("/")[2]: load(text) for path, text in render(ADOPTERS[name]).items()}
 
 
-def test_this_repositorys_files_are_rendered() -> None:
-    """Nobody edits them by hand; CONTRIBUTING.md says how to write them again."""
+def test_own_workflow_files_are_rendered() -> None:
+    """CONTRIBUTING.md contains the command that writes them."""
     wanted = own_workflows(own_config())
     there = {f".github/workflows/{path.name}" for path in (HERE / ".github/workflows").iterdir()}
     assert there == set(wanted)
@@ -45,8 +45,8 @@ def test_this_repositorys_files_are_rendered() -> None:
 
 
 @pytest.mark.parametrize("name", ADOPTERS)
-def test_every_place_is_filled_and_every_file_is_yaml(name: str) -> None:
-    """No placeholder is left, no line ends in blanks, and each file has its triggers and jobs."""
+def test_no_placeholder_is_left_and_files_are_valid_yaml(name: str) -> None:
+    """No line ends in blanks, and each file has triggers and jobs."""
     for path, text in render(ADOPTERS[name]).items():
         assert "%%" not in text, path
         assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE), path
@@ -54,7 +54,7 @@ def test_every_place_is_filled_and_every_file_is_yaml(name: str) -> None:
 
 
 def test_an_adopter_gets_four_files_and_the_tool_one_more() -> None:
-    """The names are those of the reference document."""
+    """With the names of the reference document."""
     four = {"test.yml", "integration-eval.yml", "internal-preview-release.yml", "public-release.yml"}
     assert set(rendered("plain")) == four
     own = own_workflows(Config())
@@ -62,14 +62,14 @@ def test_an_adopter_gets_four_files_and_the_tool_one_more() -> None:
 
 
 def test_a_project_keeps_its_own_test_workflow() -> None:
-    """Its file is not written, and the gate follows it by its name, whatever that is."""
+    """It is not written, and the gate follows it by its name."""
     files = rendered("own-tests")
     assert "ci.yaml" not in files
     assert files["integration-eval.yml"]["on"]["workflow_run"]["workflows"] == ["CI: tests, all of them"]
 
 
 def test_without_a_gate_previews_follow_the_tests() -> None:
-    """No gate's file, and a push is what must have started the run before."""
+    """There is no gate workflow, and a push must have started the test run."""
     files = rendered("no-gate")
     assert "integration-eval.yml" not in files
     preview = files["internal-preview-release.yml"]
@@ -77,7 +77,7 @@ def test_without_a_gate_previews_follow_the_tests() -> None:
     assert "github.event.workflow_run.event == 'push'" in preview["jobs"]["build"]["if"]
 
 
-def test_the_settings_stand_where_github_reads_them() -> None:
+def test_settings_are_rendered_where_github_reads_them() -> None:
     """Branch, tag pattern, environments, workflow names and the secret's name."""
     files = rendered("renamed")
     assert set(files) == {"checks.yml", "live.yml", "previews.yml", "finals.yml"}
@@ -137,7 +137,7 @@ PROVIDERS = {
 
 @pytest.mark.parametrize(("gate", "expected"), PROVIDERS.values(), ids=PROVIDERS)
 def test_the_gate_gets_key_address_and_model_of_each_provider(gate: GateConfig, expected: dict[str, str]) -> None:
-    """As GitHub can store them: LiteLLM has no address of its own, and no stored name begins with GITHUB_."""
+    """By names that GitHub can store: none begins with GITHUB_."""
     files = render(replace(ADOPTERS["plain"], config=Config(gate=gate)))
     steps = load(files[".github/workflows/integration-eval.yml"])["jobs"]["gate"]["steps"]
     variables = next(step["env"] for step in steps if "-s gate" in step.get("run", ""))
@@ -148,8 +148,8 @@ def test_the_gate_gets_key_address_and_model_of_each_provider(gate: GateConfig, 
     assert wanted | {key for provider in in_order(gate) for key in provider.keys} == variables.keys()
 
 
-def test_what_the_gate_keeps_is_uploaded_also_where_it_failed() -> None:
-    """Its provenance is not, and only what followed a test run leaves one: by hand or at night nothing is proven."""
+def test_gate_results_are_uploaded_also_after_a_failure() -> None:
+    """The tested commit's file is not, and only a gate that followed a test run writes one."""
     steps = rendered("plain")["integration-eval.yml"]["jobs"]["gate"]["steps"]
     uploads = [step for step in steps if "upload-artifact" in step.get("uses", "")]
     assert [(step["with"]["path"], step.get("if")) for step in uploads] == [
@@ -157,15 +157,15 @@ def test_what_the_gate_keeps_is_uploaded_also_where_it_failed() -> None:
     ]  # fmt: skip
 
 
-def test_the_gates_run_carries_commit_and_test_run_in_its_title() -> None:
-    """The words are those by which it is looked for afterwards."""
+def test_the_gates_run_name_contains_commit_and_test_run() -> None:
+    """It is searched for by them."""
     title = rendered("plain")["integration-eval.yml"]["run-name"]
     title = title.replace("${{ github.event.workflow_run.head_sha || inputs.branch || github.sha }}", "a" * 40)
     assert title.replace("${{ github.event.workflow_run.id || 'none' }}", "7") == gate_title("a" * 40, 7)
 
 
-def test_nox_is_started_from_the_lock_in_an_adopter_and_from_the_sources_here() -> None:
-    """Nothing else differs between the two but the one line that installs the tool beside a token."""
+def test_nox_runs_from_the_lock_or_from_our_own_sources() -> None:
+    """Only the line that installs the tool beside a token differs."""
     adopter = render(replace(ADOPTERS["plain"], tests=None, test_name="test"))
     own = {path: text for path, text in own_workflows(Config()).items() if path in adopter}
     adopted_start, own_start = "uv run --frozen --script noxfile.py", r"uv run (--no-(project|dev) )?nox"
@@ -179,7 +179,7 @@ def test_nox_is_started_from_the_lock_in_an_adopter_and_from_the_sources_here() 
 
 
 @pytest.mark.parametrize("name", ["this repository", *ADOPTERS])
-def test_what_runs_beside_the_gates_secrets_was_installed_by_hash_before(name: str) -> None:
+def test_the_gate_installs_by_hash_before_its_secrets(name: str) -> None:
     """One step without any variable installs it; the step with the secrets resolves and builds nothing."""
     files = own_workflows(own_config()) if name == "this repository" else render(ADOPTERS[name])
     for path, text in files.items():
@@ -197,8 +197,8 @@ def test_what_runs_beside_the_gates_secrets_was_installed_by_hash_before(name: s
                     assert step["run"] == "uv run --no-project nox -s gate"
 
 
-def test_release_sessions_in_a_file_of_their_own_are_named_with_f() -> None:
-    """nox would read noxfile.py otherwise, which imports what is not locked."""
+def test_a_separate_release_noxfile_is_passed_with_f() -> None:
+    """Otherwise nox would read noxfile.py, with its unlocked imports."""
     for name in RELEASE:
         for job in rendered("own-file")[f"{name}.yml"]["jobs"].values():
             for step in job["steps"]:
@@ -208,7 +208,7 @@ def test_release_sessions_in_a_file_of_their_own_are_named_with_f() -> None:
                     )
 
 
-def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
+def test_only_private_repositories_grant_rights_to_the_last_jobs() -> None:
     """A public one can be checked out without any."""
     for name, rights in (("plain", {}), ("private", {"contents": "read"})):
         for file in RELEASE:
@@ -217,16 +217,16 @@ def test_only_a_private_repository_gives_rights_to_the_last_jobs() -> None:
             assert (jobs["ci-result"]["permissions"] or {}) == rights
 
 
-def test_submodules_are_fetched_where_the_project_has_some() -> None:
-    """Each checkout fetches them, since a build needs them; in a project without any none does."""
+def test_every_checkout_fetches_existing_submodules() -> None:
+    """None does in a project without submodules."""
     for name, expected in (("plain", {None}), ("submodules", {"recursive"})):
         jobs = [job for workflow in rendered(name).values() for job in workflow["jobs"].values()]
         steps = [step for job in jobs for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
         assert {step["with"].get("submodules") for step in steps} == expected
 
 
-def test_who_may_what() -> None:
-    """Identities in the publishing jobs alone, writing in `github-release` alone, and never both; the gate has none."""
+def test_job_permissions_are_minimal() -> None:
+    """`id-token` in publishing jobs only, writing in `github-release` only, and the gate has neither."""
     holders: dict[str, set[str]] = {"id-token": set(), "contents": set()}
     for file, workflow in rendered("plain").items():
         for name, job in workflow["jobs"].items():
@@ -239,8 +239,8 @@ def test_who_may_what() -> None:
     }
 
 
-def test_the_walk_from_every_run_to_its_sessions() -> None:
-    """Which jobs start which sessions, in every file: the two that upload stand in one job each."""
+def test_which_jobs_run_which_sessions() -> None:
+    """In every file; the two uploading sessions are in one job each."""
     started: dict[str, list[str]] = {}
     for path, text in own_workflows(own_config()).items():
         for job, content in load(text)["jobs"].items():
@@ -265,7 +265,7 @@ def test_the_walk_from_every_run_to_its_sessions() -> None:
     }
 
 
-UNFIT = {
+UNSUITABLE = {
     "main-branch": Config(main_branch="main]\n    tags: [x"),
     "tag-format": Config(tag_format='v{version}"'),
     "preview-environment": Config(preview_environment="${{ inputs.x }}"),
@@ -279,29 +279,28 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize(("key", "config"), UNFIT.items(), ids=UNFIT)
-def test_a_setting_that_would_mean_something_else_there_is_refused(key: str, config: Config) -> None:
-    """No value of a project becomes YAML, an expression, or a path out of the directory."""
+@pytest.mark.parametrize(("key", "config"), UNSUITABLE.items(), ids=UNSUITABLE)
+def test_a_setting_that_would_change_the_workflow_is_refused(key: str, config: Config) -> None:
+    """No value becomes YAML, an expression, or a path out of the directory."""
     with pytest.raises(RefusedError, match=rf"release-channels\.{key} is"):
         render(Adoption(config))
 
 
 @pytest.mark.parametrize("text", ["test", "CI: tests", "#1", "on", "1.0", 'a "b"', "ä", "[x]", "- a", "yes", "a/b"])
-def test_any_name_is_read_back_as_it_is(text: str) -> None:
-    """Names of workflows are free text."""
+def test_any_workflow_name_is_read_back_unchanged(text: str) -> None:
     assert yaml.safe_load(f"x: [{quoted(text)}]") == {"x": [text]}
 
 
 @pytest.mark.parametrize(
     ("tag_format", "pattern"), [("v{version}", "v[0-9]*"), ("{version}", "[0-9]*"), ("a/{version}-x", "a/[0-9]*-x")]
 )
-def test_a_tag_format_becomes_a_filter(tag_format: str, pattern: str) -> None:
+def test_a_tag_format_becomes_a_tag_filter(tag_format: str, pattern: str) -> None:
     """A version begins with a digit, so that other tags start nothing."""
     assert tag_pattern(tag_format) == pattern
 
 
-def test_a_place_on_a_line_of_its_own_takes_lines() -> None:
-    """Indented as it is, also inside what it brings along, and gone where there is nothing."""
+def test_a_placeholder_on_its_own_line_accepts_several_lines() -> None:
+    """With its indentation, nested ones too; an empty one removes the line."""
     values = {"a": "one\n%%{b}\nthree", "b": "two", "none": ""}
     assert fill("x:\n  %%{a}\n  %%{none}\ny: <%%{b}>\n", values) == "x:\n  one\n  two\n  three\ny: <two>\n"
     with pytest.raises(KeyError):

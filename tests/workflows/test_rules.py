@@ -1,4 +1,4 @@
-"""Every rule of the workflows fires: a file that keeps them all is changed in one place, and that place is named."""
+"""Every workflow rule reports its violation: a valid file is changed in one place, and that place is found."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ START = "uv run --frozen --script noxfile.py"
 
 
 @pytest.mark.parametrize("name", ADOPTERS)
-def test_what_is_rendered_for_an_adopter_keeps_every_rule(name: str) -> None:
-    """Whatever the project is like."""
+def test_rendered_workflows_violate_no_rule(name: str) -> None:
     adoption = ADOPTERS[name]
     files = render(adoption)
     assert check_workflows(files, adoption.config, ours=files) == ()
 
 
-def test_this_repository_keeps_every_rule() -> None:
-    """The tool is its own first user."""
+def test_own_workflows_violate_no_rule() -> None:
     files = own_workflows(own_config())
     assert check_workflows(files, own_config(), ours=files) == ()
 
@@ -156,8 +154,8 @@ CASES: dict[str, tuple[str, str, str, str, str]] = {
 }  # fmt: skip
 
 
-def spoilt(file: str, old: str, new: str) -> tuple[Mapping[str, str], int]:
-    """Change one place of one file, and give the line on which the files differ first."""
+def changed(file: str, old: str, new: str) -> tuple[Mapping[str, str], int]:
+    """Change one place of one file, and return the first line that differs."""
     path = f".github/workflows/{file}"
     assert old in FILES[path], "the case is out of date"
     text = FILES[path].replace(old, new, 1)
@@ -167,11 +165,9 @@ def spoilt(file: str, old: str, new: str) -> tuple[Mapping[str, str], int]:
 
 
 @pytest.mark.parametrize(("file", "old", "new", "rule", "message"), CASES.values(), ids=CASES)
-def test_a_rule_that_is_not_kept_is_named_with_its_place(
-    file: str, old: str, new: str, rule: str, message: str
-) -> None:
-    """File, line, rule, and what to do; the other files stay without a finding."""
-    files, line = spoilt(file, old, new)
+def test_a_rule_violation_is_reported_with_its_line(file: str, old: str, new: str, rule: str, message: str) -> None:
+    """With file, rule and hint; the other files have no finding."""
+    files, line = changed(file, old, new)
     found = check_workflows(files, Config(), ours=files)
     assert {broken.path for broken in found} == {f".github/workflows/{file}"}
     fitting = [broken for broken in found if broken.rule == rule and message in broken.message]
@@ -182,8 +178,8 @@ def test_a_rule_that_is_not_kept_is_named_with_its_place(
         assert abs(fitting[0].line - line) <= near
 
 
-def test_other_workflows_of_a_project_are_its_own_affair() -> None:
-    """They may cache, pin as they like and run what they want, as long as nothing leaves through them."""
+def test_other_workflows_may_break_rules_without_an_upload() -> None:
+    """They may cache, pin and run anything."""
     theirs = "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v7\n"
     practice = "      - run: nox -s preview\n      - run: |\n          make\n          make docs\n"
     path = ".github/workflows/docs.yml"
@@ -230,15 +226,15 @@ NO_UPLOADS = [
 
 
 @pytest.mark.parametrize("step", [*UPLOADS, *NO_UPLOADS])
-def test_every_way_to_upload_is_seen(step: str) -> None:
-    """By the program and its word, by the action's name, or by the index's token that an action is given."""
+def test_every_kind_of_upload_step_is_found(step: str) -> None:
+    """A program with its command, an action, or an action with the index's token."""
     text = f"on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    steps:\n      - {step}\n"
     violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
     assert [violation.rule for violation in violations] == (["one-way-out"] if step in UPLOADS else [])
 
 
-def test_a_workflow_that_uploads_for_a_job_is_seen() -> None:
-    """A job may call a whole workflow, with the index's token as a secret."""
+def test_a_called_workflow_that_uploads_is_found() -> None:
+    """It gets the index's token as a secret."""
     call = "on: push\njobs:\n  x:\n    uses: {}\n    secrets:\n      {}: ${{{{ secrets.TOKEN }}}}\n"
     for uses, secret, expected in (
         ("a/b/.github/workflows/publish_pypi.yml@v1", "token", ["one-way-out"]),
@@ -301,10 +297,10 @@ IDENTITIES: dict[str, tuple[str, tuple[tuple[str, str], ...], str, str]] = {
 
 
 @pytest.mark.parametrize(("file", "edits", "rule", "message"), IDENTITIES.values(), ids=IDENTITIES)
-def test_an_identity_is_seen_wherever_it_is_granted(
+def test_an_id_token_grant_is_found_at_every_level(
     file: str, edits: tuple[tuple[str, str], ...], rule: str, message: str
 ) -> None:
-    """A job without permissions of its own has those of the workflow; only a job that publishes may have a token."""
+    """A job without permissions inherits the workflow's; only publishing jobs may have one."""
     path = f".github/workflows/{file}"
     text = FILES[path]
     for old, new in edits:
@@ -328,8 +324,8 @@ def test_an_identity_is_seen_wherever_it_is_granted(
         pytest.param("", "", False, id="default"),
     ],
 )
-def test_an_identity_beside_an_upload_is_seen_in_every_workflow(top: str, job: str, is_broken: bool) -> None:
-    """Also in a project's own workflows, whose other jobs may have one."""
+def test_an_id_token_next_to_an_upload_is_found_in_any_workflow(top: str, job: str, is_broken: bool) -> None:
+    """Other jobs of a project's own workflows may have one."""
     steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: nox -s preview\n"
     text = f"on: push\n{top}jobs:\n  x:\n{job}{steps}"
     violations = check_workflows({**FILES, ".github/workflows/docs.yml": text}, Config())
@@ -473,7 +469,7 @@ CHAINS: dict[str, tuple[dict[str, tuple[str, str]], Config, str, str]] = {
 
 
 def edited(edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Change one place in each of some files."""
+    """Change one place in each of these files."""
     files = dict(FILES)
     for name, (old, new) in edits.items():
         path = f".github/workflows/{name}"
@@ -483,10 +479,10 @@ def edited(edits: Mapping[str, tuple[str, str]]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("edits", "config", "reported", "message"), CHAINS.values(), ids=CHAINS)
-def test_a_chain_that_an_edit_has_cut_is_named(
+def test_a_broken_workflow_chain_is_reported(
     edits: dict[str, tuple[str, str]], config: Config, reported: str, message: str
 ) -> None:
-    """Gate and preview follow the workflow before them by its name, which is a pattern there."""
+    """Gate and preview follow their workflow by its name, which is a pattern there."""
     files = edited(edits)
     if not config.gate.enabled:
         files = {**render(ADOPTERS["no-gate"]), f".github/workflows/{TEST}": files[f".github/workflows/{TEST}"]}
@@ -514,16 +510,16 @@ JOINED: dict[str, dict[str, tuple[str, str]]] = {
 
 
 @pytest.mark.parametrize("edits", JOINED.values(), ids=JOINED)
-def test_a_chain_that_holds_is_not_reported(edits: dict[str, tuple[str, str]]) -> None:
-    """However its names are written; a test workflow that cannot be read is reported as such."""
+def test_an_intact_workflow_chain_is_not_reported(edits: dict[str, tuple[str, str]]) -> None:
+    """However the names are quoted; an unreadable test workflow is reported itself."""
     violations = check_workflows(edited(edits), Config())
     assert [violation for violation in violations if violation.rule == "chain"] == []
 
 
 @pytest.mark.parametrize("gate", [True, False])
 @pytest.mark.parametrize("name", ["", "CI", "C++ [3.13]", "!all", "*", "a? \\ 'b' \"c\"", "tests: ü", "#1"])
-def test_what_is_rendered_follows_the_test_workflow_of_a_project(name: str, gate: bool) -> None:
-    """By the name that GitHub gives it: its path where it has none, special characters escaped."""
+def test_rendered_workflows_follow_the_projects_test_workflow(name: str, gate: bool) -> None:
+    """By GitHub's name for it: its path if it has none, with special characters escaped."""
     config = Config(test_workflow="ci.yaml", gate=GateConfig(enabled=gate))
     files = dict(render(Adoption(config, test_name=name)))
     files[".github/workflows/ci.yaml"] = (f"name: {json.dumps(name)}\n" if name else "") + JOBS
@@ -548,8 +544,8 @@ LINES = {
 
 
 @pytest.mark.parametrize(("text", "found"), LINES.items(), ids=LINES)
-def test_a_line_is_read_as_the_shell_and_nox_read_it(text: str, found: tuple[tuple[str, ...], str | None]) -> None:
-    """Sessions stand before `--`, their options behind it."""
+def test_a_run_line_is_parsed_as_the_shell_and_nox_do(text: str, found: tuple[tuple[str, ...], str | None]) -> None:
+    """Sessions before `--`, their options after it."""
     line = parse_line(text)
     assert line is not None
     assert (line.sessions, line.index) == found
@@ -557,6 +553,5 @@ def test_a_line_is_read_as_the_shell_and_nox_read_it(text: str, found: tuple[tup
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a; b", "a && b", "a | b", "a > b", "a `b`", "a $(b)", "a 'b", "", "a & b"])
-def test_what_is_more_than_one_plain_command_is_no_line(text: str) -> None:
-    """However it is joined."""
+def test_a_line_with_several_commands_is_not_parsed(text: str) -> None:
     assert parse_line(text) is None

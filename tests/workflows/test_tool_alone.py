@@ -1,4 +1,4 @@
-"""Where a token can be had the release tool runs and nothing else: what a project plants leaves a mark, or does not."""
+"""Jobs with a token run only the release tool: planted project code would leave a mark."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ _RELEASE_NOXFILE = (
 
 @dataclass(frozen=True)
 class Planted:
-    """A checkout in which everything foreign leaves a mark when it runs."""
+    """A checkout in which all project code leaves a mark when it runs."""
 
     root: Path
     marks: Path
 
     @property
-    def left(self) -> set[str]:
-        """Who ran."""
+    def marked(self) -> set[str]:
+        """The names of the programs that ran."""
         return {path.name for path in self.marks.iterdir()}
 
     def run(self, line: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a line as a runner does, with the tool's own programs on the path."""
-        told = {**os.environ, "MARKS": str(self.marks), "PATH": f"{BIN}:{os.environ['PATH']}", **env}
-        told.pop("VIRTUAL_ENV", None)
+        variables = {**os.environ, "MARKS": str(self.marks), "PATH": f"{BIN}:{os.environ['PATH']}", **env}
+        variables.pop("VIRTUAL_ENV", None)
         return subprocess.run(
             ["bash", "-e", "-c", line],
             cwd=self.root,
-            env=told,
+            env=variables,
             capture_output=True,
             text=True,
             timeout=240,
@@ -70,7 +70,7 @@ class Planted:
 
 
 def plant(root: Path, place: Path, pyproject: str) -> Planted:
-    """Put a backend, a setup.py and a customization of Python's start into a checkout."""
+    """Put a backend, a setup.py and a sitecustomize into a checkout."""
     marks = place / "marks"
     marks.mkdir()
     (root / "pyproject.toml").write_text(pyproject)
@@ -79,8 +79,8 @@ def plant(root: Path, place: Path, pyproject: str) -> Planted:
     return Planted(root, marks)
 
 
-def lines_with_rights(files: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
-    """Every `run:` of every job that can have a token, with its own variables; the one that installs is left out."""
+def lines_with_permissions(files: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
+    """Return every `run:` of jobs that can have a token, with its variables, except the installing one."""
     found = []
     for text in files.values():
         workflow: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
@@ -95,8 +95,8 @@ def lines_with_rights(files: dict[str, str]) -> list[tuple[str, dict[str, str]]]
 
 
 @pytest.fixture
-def copy_of_this(tmp_path: Path, offline: None) -> Planted:
-    """This repository with a planted backend, as a checkout has it: sources alone."""
+def own_copy(tmp_path: Path, offline: None) -> Planted:
+    """The sources of this repository with a planted backend, as a checkout has them."""
     words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(words, cwd=HERE, check=True, capture_output=True, text=True).stdout.split("\0")
     files = {name: (HERE / name).read_bytes() for name in listed if name and (HERE / name).is_file()}
@@ -109,26 +109,24 @@ def copy_of_this(tmp_path: Path, offline: None) -> Planted:
 
 
 @pytest.mark.parametrize("session", ["public-publish", pytest.param("", id="every line", marks=pytest.mark.full)])
-def test_in_this_repository_no_backend_runs_beside_a_token(copy_of_this: Planted, session: str) -> None:
-    """Each line of each job with rights starts the tool from its sources, never the project's build."""
-    lines = lines_with_rights(dict(own_workflows(own_config())))
+def test_own_jobs_with_a_token_run_no_backend(own_copy: Planted, session: str) -> None:
+    """Each line starts the tool from its sources."""
+    lines = lines_with_permissions(dict(own_workflows(own_config())))
     assert {re.sub(r".* -s ([a-z-]+).*", r"\1", line) for line, _ in lines} == {
         "ci-preflight", "preview-publish", "public-publish", "github-release",
     }  # fmt: skip
-    assert copy_of_this.run("uv venv --quiet").returncode == 0
+    assert own_copy.run("uv venv --quiet").returncode == 0
     for line, env in (entry for entry in lines if session in entry[0]):
-        done = copy_of_this.run(line, RUNNER_TEMP=str(copy_of_this.marks.parent), **env)
+        done = own_copy.run(line, RUNNER_TEMP=str(own_copy.marks.parent), **env)
         assert re.search(r"aborted: (refused|failed)", done.stderr), done.stderr  # the session itself has spoken
-        assert copy_of_this.left == set(), line
-    assert copy_of_this.run("uv pip install --no-deps .").returncode != 0
-    assert copy_of_this.left == {"backend"}, "a build of the project leaves its mark"
+        assert own_copy.marked == set(), line
+    assert own_copy.run("uv pip install --no-deps .").returncode != 0
+    assert own_copy.marked == {"backend"}, "a build of the project leaves its mark"
 
 
 @pytest.mark.full
-def test_in_an_adopter_nothing_of_the_project_runs_beside_a_token(
-    make_repo: MakeRepo, tmp_path: Path, offline: None
-) -> None:
-    """No setup.py, no backend and, with a file of their own for the release sessions, no noxfile that imports more."""
+def test_adopters_jobs_with_a_token_run_no_project_code(make_repo: MakeRepo, tmp_path: Path, offline: None) -> None:
+    """No setup.py, no backend and, with a separate release noxfile, no other noxfile."""
     repo = make_repo(Sample())
     planted = plant(repo.root, tmp_path, _PYPROJECT)
     wheel = _wheel_of_the_tool(tmp_path)
@@ -141,19 +139,19 @@ def test_in_an_adopter_nothing_of_the_project_runs_beside_a_token(
     assert "sha256:" in (repo.root / "release_noxfile.py.lock").read_text()
     repo.commit("adopted")
     repo.git("push", "--quiet", "origin", "main")
-    assert planted.left == set()
-    lines = lines_with_rights(dict(render(ADOPTERS["own-file"])))
+    assert planted.marked == set()
+    lines = lines_with_permissions(dict(render(ADOPTERS["own-file"])))
     assert len(lines) == 5
     for line, env in lines:
         assert env["NOX_SCRIPT_MODE"] == "none"
         done = planted.run(line, RUNNER_TEMP=str(tmp_path), **env)
         assert re.search(r"aborted: (refused|failed)", done.stderr), done.stderr
-        assert planted.left == set(), line
+        assert planted.marked == set(), line
     planted.run("uv run --only-group release python -c pass")
-    assert planted.left - {"backend", "setup.py"} == set()
-    assert planted.left, "without the script's lock the project's own code runs"
+    assert planted.marked - {"backend", "setup.py"} == set()
+    assert planted.marked, "without the script's lock the project's own code runs"
     planted.run(lines[0][0].replace("-f release_noxfile.py ", ""), RUNNER_TEMP=str(tmp_path), **lines[0][1])
-    assert "noxfile" in planted.left
+    assert "noxfile" in planted.marked
 
 
 def _wheel_of_the_tool(place: Path) -> Path:

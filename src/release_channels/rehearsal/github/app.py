@@ -115,7 +115,7 @@ class GitHubApp:
             if left < 0:
                 return rate_limited(now)
             if state.is_too_fast(token, _POINTS[route.level]):
-                return slow_down(_PAUSE if state.tells_pause else None)
+                return slow_down(_PAUSE if state.shows_pause else None)
             site = Site(request.host_url.rstrip("/"), state.repository, state.private, state.default_branch)
             call = Call(state, site, dict(matched), request.args.to_dict(), sent, token)
             answer = _redirect(request, call) or _dispatch(request, route, call, breach)

@@ -53,7 +53,7 @@ class GitHubState:
         self.hourly_limit = 5000
         self.minute_limit = 900
         """The points of a token in a minute: reading costs one, writing five."""
-        self.tells_pause = True
+        self.shows_pause = True
         """Whether who asks too fast is told how long to wait."""
         self.lock = threading.RLock()
         self.faults: list[Fault] = []
