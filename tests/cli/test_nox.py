@@ -345,7 +345,7 @@ def test_a_project_below_the_repository_root_is_refused(make_repo: MakeRepo) -> 
     before = snapshot(repo.root)
     screen = nox(repo.root / "inner", "-s", "preview")
     assert screen.code == 1
-    screen.shows("is not the top of its repository", "the top has another project")
+    screen.shows("is not the top of its repository", "release-channels init --path inner")
     assert snapshot(repo.root) == before
 
 

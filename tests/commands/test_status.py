@@ -284,7 +284,7 @@ def test_a_tag_without_the_workflow_is_not_unfinished(make_repo: MakeRepo, tmp_p
 
 def test_in_practice_a_tag_from_before_the_adoption_lacks_nothing(make_repo: MakeRepo) -> None:
     """Its release is on the real index; where there are no workflows at all, the practised tag is the one to finish."""
-    repo = make_repo(Sample(version="1.3.0.dev0"))
+    repo = make_repo(Sample(version="1.3.0.dev0", files={"noxfile.py": "import nox\n"}))
     repo.tag(TAG)
     repo.git("push", "--quiet", "--tags", "origin")
     assert look(repo).next.command == f"release-channels resume {TAG} --index local"

@@ -55,9 +55,14 @@ def test_an_interrupt_with_keep_leaves_the_directory(offline: None, tmp_path: Pa
 
 def _sleeper(tmp_path: Path) -> Repo:
     """Create a project with a job that sleeps."""
-    texts = dict.fromkeys(("internal-preview-release", "public-release"), workflow(job("true"), on="merge_group"))
-    texts |= {"test": workflow(job("echo begun; sleep 600"))}
-    files = {f".github/workflows/{name}.yml": text for name, text in texts.items()}
+    texts = {
+        "test": workflow(job("echo begun; sleep 600")),
+        "internal-preview-release": workflow(job("true"), on="{workflow_run: {workflows: [test], types: [completed]}}"),
+        "public-release": workflow(job("true"), on="{push: {tags: ['v*']}}"),
+    }
+    files = {
+        f".github/workflows/{name}.yml": text.replace("name: one", f"name: {name}") for name, text in texts.items()
+    }
     return Repo.create(tmp_path / "repo", Sample(tail=NO_GATE, files=files).tree())  # type: ignore[arg-type]
 
 

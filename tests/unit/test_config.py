@@ -20,6 +20,7 @@ from release_channels.model.gate_config import GateConfig
 
 # As the reference document has them; the last ones are of our own and as the index documents its limits.
 DEFAULTS = {
+    "directory": "",
     "main_branch": "main",
     "remote": "origin",
     "tag_format": "v{version}",
@@ -61,6 +62,7 @@ def test_every_key_has_a_description() -> None:
 
 
 SET = {
+    "directory": "packages/one",
     "main-branch": "trunk",
     "remote": "upstream",
     "tag-format": "release-{version}",

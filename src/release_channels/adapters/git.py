@@ -238,9 +238,10 @@ class Git:
 
         Raises: CommandError if it is empty or leads out of the repository.
         """
-        below = path if path.startswith(GITHUB) else f"{self.directory}/{path}".removeprefix("/")
+        inside = os.path.relpath(self.root / path, self.root).replace(os.sep, "/")
+        below = path if path.startswith(GITHUB) else posixpath.join(self.directory, inside)
         normal = posixpath.normpath(below) if path else ".."
-        if normal.split("/")[0] in ("", ".."):
+        if normal.split("/")[0] == "..":
             raise CommandError(f"{path!r} is outside the repository {self.root}", hint="paths begin at its top")
         return normal
 

@@ -25,7 +25,6 @@ from release_channels.adapters.index import (
 )
 from release_channels.adapters.observe import read_tag
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
-from release_channels.cli.practice import why_practice
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
@@ -206,6 +205,8 @@ def open_context(
     commit, why = git.commit(revision), ""
     project = open_project(git, commit, index=index or LOCAL, env=env)
     if not index:
+        from release_channels.cli.practice import why_practice
+
         why = why_practice(git, project.config, env)
         index = LOCAL if why else DEFAULT
         project = open_project(git, commit, index=index, env=env)

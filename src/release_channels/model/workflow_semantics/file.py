@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from release_channels.errors import RefusedError
@@ -57,6 +58,8 @@ def read_workflow(text: str, path: str) -> Value:
     """
     import yaml
 
+    if _nesting(text) > _MAX_NESTING:
+        raise RefusedError(f"{path} is nested too deep", hint="fix it")
     try:
         node = yaml.compose(text, Loader=yaml.BaseLoader)  # every scalar stays the text that it is
     except yaml.YAMLError as err:
@@ -66,6 +69,16 @@ def read_workflow(text: str, path: str) -> Value:
     if not isinstance(node, yaml.MappingNode):
         raise RefusedError(f"{path} is not a workflow", hint="a workflow file is a table with `on` and `jobs`")
     return _value(node, path, {})
+
+
+_MAX_NESTING = 500
+"""Open brackets; the time that PyYAML needs for one more grows with their number."""
+
+
+def _nesting(text: str) -> int:
+    """Return the largest number of open brackets in a text, those in its strings included."""
+    steps = (1 if bracket[0] in "[{" else -1 for bracket in re.finditer(r"[\[\]{}]", text))
+    return max(accumulate(steps), default=0)
 
 
 def is_workflow(path: str) -> bool:

@@ -7,6 +7,7 @@ version. TOML is edited by tomlkit and parsed again by tomllib, the parser that 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import reduce
@@ -134,9 +135,10 @@ class TomlVersion:
 
         Raises: RefusedError if the edit cannot be proven to change only that literal.
         """
-        content: Any = read_toml(self.text)
-        if reduce(getitem, self.keys, content) == self.spell(version):
-            return ()  # without the editor, whose import is a tenth of a task
+        with suppress(ValueError):  # the editor refuses what is not TOML, with its place
+            content: Any = read_toml(self.text)
+            if reduce(getitem, self.keys, content) == self.spell(version):
+                return ()  # without the editor, whose import is a tenth of a task
         new = _replace(self.text, self.keys, self.spell(version), self.path)
         return () if new == self.text else (Edit(self.path, self.text, new),)
 
