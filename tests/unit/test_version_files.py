@@ -253,6 +253,7 @@ def test_any_text_changes_only_version_and_date(before: str, after: str, version
 MENTIONED = [
     "pip install demo-tool==1.1.0", "`Demo_Tool 1.1.0` works", "demo.tool[cli] ~= 1.1", "demo-tool@v1.1.0",
     "https://h.example/o/demo-tool/releases/download/v1.1.0/x.whl", "https://h.example/o/demo-tool/releases/tag/v1.1.0",
+    "https://h.example/demo-tool/demo-tool/-/blob/v1.1.0/x",
     "https://h.example/badge/demo-tool-v1.1.0-blue", "demo-tool version 1.1.0.", "demo_tool-1.1.0-py3-none-any.whl",
     "rev: demo-tool == 1.2.0.dev3", "Try it with demo-tool==1.1.0",
 ]  # fmt: skip
@@ -264,6 +265,7 @@ NOT_MENTIONED = [
     "demo-tool==1.1.*",
     "Starting with Demo-Tool 1.0, you can", "in **demo-tool 1.0** it was", "which came with\nDemo-tool 1.1, but",
     "demo-tool 2 is near", "https://h.example/o/other/releases/tag/v1.1.0", "1.1.0",
+    "https://h.example/demo-tool/other/releases/tag/v1.1.0", "https://h.example/demo-tool/other/blob/v1.1.0/x",
 ]  # fmt: skip
 
 

@@ -63,7 +63,8 @@ def _patterns(name: NormalizedName) -> tuple[re.Pattern[str], ...]:
     extras = r"(?:\[[a-z0-9, _.-]*\])?"
     between = r"(?:\s*(?:(?P<exact>===?|@)|~=)\s*|(?P<prose>\s+(?:version\s+)?)|-)"
     near = rf"(?<![0-9A-Za-z_.-]){spelled}{extras}`?{between}v?{_NUMBER}"
-    address = rf"/{spelled}(?:/[\w.-]+)*?/(?:download|tag|tree|blob|archive)/(?:[\w-]*[^\w.])?v?{_NUMBER}"
+    # What is below a name that owns repositories is not this project's: only a repository's own parts are in between.
+    address = rf"/{spelled}(?:/(?:releases|src|-))*/(?:download|tag|tree|blob|archive)/(?:[\w-]*[^\w.])?v?{_NUMBER}"
     return re.compile(near, re.IGNORECASE), re.compile(address, re.IGNORECASE)
 
 
