@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from release_channels.adapters.edit_journal import on_record
 from release_channels.adapters.edits import apply_edits
+from release_channels.adapters.files import checkout_lock
+from release_channels.adapters.git import Git
 from release_channels.errors import RefusedError
 from release_channels.project.edit import Edit
 from tests.cli.screen import BIN, run
@@ -559,3 +562,31 @@ def test_a_file_changed_by_a_checkout_hook_leaves_no_branch(
     assert (project.git("show-ref"), project.git("rev-parse", "HEAD")) == (refs, head)
     assert project.git("ls-remote", "origin") == remote
     assert "1.2.0.dev0" in (project.root / "pyproject.toml").read_text()
+
+
+def test_an_interrupted_pull_request_leaves_no_branch(project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command again does it, as the outcome says."""
+    # The hook's parent is git, whose own parent is the task.
+    hook(project.root / ".git", "pre-commit", "kill -INT $(cut -d' ' -f4 /proc/$PPID/stat); sleep 1; exit 1")
+    refs, text = project.git("show-ref"), (project.root / "pyproject.toml").read_text()
+    with on_github(project, monkeypatch) as github:
+        screen = run(BIN / "release-channels", "bump", "--pull-request", "--index", "local", cwd=project.root)
+        assert screen.code == 130
+        assert "interrupted" in screen.last
+        assert project.git("symbolic-ref", "--short", "HEAD") == "main"
+        assert project.git("show-ref") == refs
+        assert (project.root / "pyproject.toml").read_text() == text
+        (project.root / ".git" / "hooks" / "pre-commit").unlink()
+        assert bump(project, pull_request=True) == 0
+        assert len(github.state.pulls) == 1
+
+
+def test_a_dry_run_calls_no_living_run_killed(project: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that another one is at work, and leaves that one's record where it is."""
+    text = (project.root / "CHANGELOG.md").read_text()
+    with checkout_lock(project.root), on_record(Git.open(project.root), [Edit("CHANGELOG.md", text, "# new\n")]):
+        (project.root / "CHANGELOG.md").write_text("# new\n")
+        before = project.fingerprint()
+        assert bump(project, dry_run=True) == 1
+        assert project.fingerprint() == before
+    assert "another release run is at work in this checkout" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from release_channels.adapters.edits import FileState, file_state, restore_files
-from release_channels.adapters.files import atomic_write, state_directory
+from release_channels.adapters.files import STATE, atomic_write, state_directory
 from release_channels.adapters.git import Git, forget_files
 from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
@@ -39,12 +39,17 @@ def on_record(git: Git, changes: Sequence[Change]) -> Iterator[None]:
     path.unlink(missing_ok=True)
 
 
+def has_record(git: Git) -> bool:
+    """Return whether a run has begun to edit and not ended, be it killed or at work."""
+    return _record(git).exists()
+
+
 def take_back_unfinished(git: Git, *, dry_run: bool = False) -> tuple[str, ...]:
     """Take back the edits of a run that was killed, and return their paths; those that were committed are done.
 
     Raises: RefusedError in a dry run, and if a file is neither as it was nor as the run wanted it: nothing is changed.
     """
-    record = git.root / ".release-channels" / _NAME
+    record = _record(git)
     if not record.exists():
         return ()
     head, before, wanted = _parse(record)
@@ -68,6 +73,10 @@ def take_back_unfinished(git: Git, *, dry_run: bool = False) -> tuple[str, ...]:
         forget_files(git.root, [path for path in before if before[path] is None and git.tracks(path)])
         record.unlink()
     return tuple(changed)
+
+
+def _record(git: Git) -> Path:
+    return git.root / STATE / _NAME
 
 
 def _format(git: Git, changes: Sequence[Change]) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.edit_journal import on_record, take_back_unfinished
+from release_channels.adapters.edit_journal import has_record, on_record, take_back_unfinished
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.files import checkout_lock
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
 from release_channels.adapters.github import GitHub
 from release_channels.adapters.index import LOCAL
+from release_channels.adapters.interrupts import signals_held
 from release_channels.cli.context import TaskContext, open_context
 from release_channels.commands.practice_guard import refuse_practice
 from release_channels.commands.towncrier import plan_news
@@ -159,7 +160,8 @@ def _alone(context: TaskContext, *, dry_run: bool) -> Iterator[None]:
 
     Raises: RefusedError if another run is at work, or such a file has changed since then.
     """
-    with nullcontext() if dry_run else checkout_lock(context.root):
+    # A record may be that of a run that is still at work, which a dry run would call killed.
+    with checkout_lock(context.root) if not dry_run or has_record(context.git) else nullcontext():
         taken_back = take_back_unfinished(context.git, dry_run=dry_run)
         if taken_back:
             console.warn(f"took back what a killed run had begun in {', '.join(taken_back)}")
@@ -332,14 +334,16 @@ def _pull_request(context: TaskContext, github: GitHub, plan: BumpPlan, paths: l
     Raises: FailedError that says how far it came.
     """
     branch, remote = plan.branch, context.config.remote
-    switch_to_new_branch(context.root, branch)
-    with on_record(context.git, plan.edits):
-        try:
+    try:
+        switch_to_new_branch(context.root, branch)
+        with on_record(context.git, plan.edits):
             apply_edits(context.root, plan.edits)
-        except RefusedError:
-            leave_new_branch(context.root, branch)
-            raise
-        _commit(context, plan, paths, where=f" on the new branch {branch}")
+            _commit(context, plan, paths, where=f" on the new branch {branch}")
+    except (RefusedError, KeyboardInterrupt):  # the same command again would be refused for the branch
+        with signals_held():
+            if (context.git.branch(), context.git.head()) == (branch, context.commit.sha):
+                leave_new_branch(context.root, branch)
+        raise
     here = f"the commit is on the branch {branch}, where you are"
     try:
         push_branch(context.root, remote, branch)
