@@ -287,9 +287,11 @@ def test_a_project_in_a_sub_directory_has_the_files_below_it_and_those_that_gith
         "packages/two/setup.py": "",
         ".github/workflows/test.yml": "on:\n",
     }
+    repo.commit("what a move into this repository left", {"packages/one/.github/workflows/old.yml": "on:\n"})
     sha = repo.commit("add two", files)
     git = Git.open(repo.root / "packages" / "one")
     assert git.files_at(sha) == (".github/workflows/test.yml", "pyproject.toml")
+    assert git.tracked_files() == ("pyproject.toml",)
     assert git.read_file(sha, "pyproject.toml") == settings.encode()
     assert git.read_file(sha, ".github/workflows/test.yml") == b"on:\n"
     assert git.read_file(sha, "README.md") is None

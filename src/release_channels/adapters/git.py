@@ -501,15 +501,21 @@ class Git:
         return tuple(filter(None, listed.split("\0")))
 
     def files_at(self, sha: str) -> tuple[str, ...]:
-        """List the regular files of a commit, without symbolic links."""
+        """List the regular files of a commit, without symbolic links.
+
+        A `.github/` below the top is left out: GitHub does not read it, and its paths would be those of the top's.
+        """
         files = self._objects.files(sha).items()
         plain = (path.decode("utf-8", "replace") for path, entry in files if entry.mode.startswith("100"))
-        ours = (f"{self.directory}/", GITHUB) if self.directory else ("",)
-        return tuple(self._name(path) for path in plain if path.startswith(ours))
+        if not self.directory:
+            return tuple(plain)
+        ours, unread = (f"{self.directory}/", GITHUB), f"{self.directory}/{GITHUB}"
+        return tuple(self._name(path) for path in plain if path.startswith(ours) and not path.startswith(unread))
 
     def tracked_files(self) -> tuple[str, ...]:
-        """List the project's tracked files."""
-        return tuple(filter(None, self._run("ls-files", "-z").split("\0")))
+        """List the project's tracked files, without a `.github/` below the top."""
+        listed = self._run("ls-files", "-z").split("\0")
+        return tuple(path for path in listed if path and not (self.directory and path.startswith(GITHUB)))
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
         return self._ask("merge-base", "--is-ancestor", "--", older, newer).code == 0
