@@ -129,6 +129,17 @@ def test_a_sound_project_is_let_through(make_repo: MakeRepo, capsys: pytest.Capt
     require_prerequisites(_context(repo), RehearsalOptions(only="preview"))
 
 
+@pytest.mark.parametrize(("gate", "asked"), [("", True), ('rollout = ["own", "{jobs_dir}"]\n', False)])
+def test_a_sandbox_is_asked_for_only_where_the_gate_needs_one(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], gate: str, *, asked: bool
+) -> None:
+    """A rollout of the project's own goes without, as in the gate itself."""
+    repo = make_repo(Sample(tail=f"[tool.release-channels.gate]\n{gate}"))
+    with pytest.raises(RefusedError):  # it has no workflow files
+        require_prerequisites(_context(repo), RehearsalOptions(only="preview"))
+    assert (" sandbox " in capsys.readouterr().err) is asked
+
+
 def _context(repo: Repo) -> TaskContext:
     git = Git.open(repo.root)
     commit = git.commit("HEAD")

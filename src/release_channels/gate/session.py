@@ -249,9 +249,8 @@ def _checked(request: GateRequest, context: GateContext) -> Candidate:
             pause=context.pause,
         )  # fmt: skip
         results["provider"] = f"{chosen.name}, {chosen.model}"
-    needs_sandbox = bool(gate.commands) or (gate.model and not gate.rollout)
     daytona = _daytona(request)
-    sandboxes = find_sandboxes(gate, request.env, daytona) if needs_sandbox else None
+    sandboxes = find_sandboxes(gate, request.env, daytona) if gate.needs_sandbox else None
     if gate.model:
         _begin("daytona", "remove sandboxes of killed runs, and compare its results with those here")
         check_daytona(daytona, context)

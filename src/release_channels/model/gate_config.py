@@ -111,6 +111,11 @@ class GateConfig:
     )
     daytona_max_age: int = setting(120, "the age in minutes at which a sandbox left by a killed run is removed")
 
+    @property
+    def needs_sandbox(self) -> bool:
+        """Whether foreign commands run in a sandbox of the gate's: an own rollout brings what it needs."""
+        return self.enabled and (bool(self.commands) or (self.model and not self.rollout))
+
 
 def provider_keys(gate: GateConfig) -> Mapping[str, tuple[str, ...]]:
     """Return the variables with the API key of each provider that the gate may use, in the order of choice.

@@ -61,7 +61,7 @@ def _ask(context: TaskContext, options: RehearsalOptions, room: Callable[[], int
     if workflows.answer is Answer.YES:
         yield from check_chain_of(context, context.project.version)
         yield from _locks(context)
-    if context.config.gate.enabled:
+    if context.config.gate.needs_sandbox:
         yield _sandbox(context)
     if options.only != "preview":
         yield from _release(context)
@@ -117,7 +117,8 @@ def _locks(context: TaskContext) -> Iterator[Row]:
 
 def _sandbox(context: TaskContext) -> Row:
     gate = context.config.gate
-    if gate.sandbox is SandboxKind.DAYTONA or context.env.get(KEY):
+    may_be_daytona = gate.sandbox is SandboxKind.AUTO and context.env.get(KEY, "").strip()
+    if gate.sandbox is SandboxKind.DAYTONA or may_be_daytona:
         return Row("sandbox", Answer.UNKNOWN, "Daytona is asked by the gate itself")
     found, missing = find_bubblewrap(gate, context.env)
     if found is None:
