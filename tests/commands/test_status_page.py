@@ -132,8 +132,13 @@ def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.Capture
         assert address
         put_on_index(half, "1.2.1.dev7")
         answer = requests.get(address[1], timeout=30)
+        half.git("remote", "remove", "origin")
+        text = (half.root / "pyproject.toml").read_text()
+        half.commit("bump", {"pyproject.toml": text.replace('"1.2.0"', '"1.3.0"')})
+        later = requests.get(address[1], timeout=30)
     finally:
         stop.set()
         server.join(30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "1.2.1.dev7" in Page(answer.text).words
+    assert "1.3.0" in Page(later.text).words

@@ -47,7 +47,7 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
     git = Git.open(root)
     project = open_project(git, git.commit("HEAD"))
     try:
-        page = partial(_page, git, project)
+        page = partial(_page, git)
         with open_local_index(project, root, upstream_url(), port, page) as index:
             state = read_index(index, project.name)
             for warning in state.warnings:
@@ -61,9 +61,11 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
         console.result("the local index is closed; its files stay, and the next run finds them")
 
 
-def _page(git: Git, project: Project, index: Index) -> str:
-    """Write the page of both channels, as they are on the index now."""
-    report = read_status(TaskContext(git, git.commit("HEAD"), project, index, os.environ))
+def _page(git: Git, index: Index) -> str:
+    """Write the page of both channels, as they are on the index and in the checkout now."""
+    commit = git.commit("HEAD")
+    project = open_project(git, commit)
+    report = read_status(TaskContext(git, commit, project, index, os.environ))
     return render_page(report, is_tool=bool(project.scripts))
 
 
