@@ -92,6 +92,7 @@ NONSENSE: dict[str, Answer] = {
     "deep HTML": complete(b"<!DOCTYPE html>" + b"<div>" * 20_000, "text/html"),
     "tags without an end": complete(b"<!DOCTYPE html>" + b"<a href='" * 100_000, "text/html"),
     "comments without an end": complete(b"<!DOCTYPE html>" + b"<!-- > " * 100_000, "text/html"),
+    "a section of no kind": complete(b"<!DOCTYPE html><![x[ y ]]>", "text/html"),
     "many files": lambda client: complete(_listing(80_000))(client),
     "many links": lambda client: complete(_LINK.encode() * 120_000, "text/html")(client),
     "not UTF-8": complete(b'{"name": "\xff\xfe"}'),

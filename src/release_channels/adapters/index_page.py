@@ -32,7 +32,7 @@ _HTML_BYTES = 8 * 2**20
 """An HTML page of 45,000 files, which takes ten seconds to parse; JSON takes a sixth."""
 _PIECE, _TAG_CHARACTERS = 2**16, 2**14
 # What a page of another form than the specification's raises while it is read.
-_MALFORMED = (RecursionError, LookupError, TypeError, AttributeError)
+_MALFORMED = (AssertionError, RecursionError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
