@@ -371,6 +371,18 @@ def test_a_pending_preview_shows_its_failed_workflow(
                 "release-channels doctor",
                 "integration-eval.yml has",
             ),
+            (
+                "a branch, gated by hand",
+                lambda: github.state.add_run("integration-eval.yml", sha, event="workflow_dispatch"),
+                "release-channels doctor",
+                "integration-eval.yml has",
+            ),
+            (
+                "integration-eval.yml",
+                lambda: github.state.add_run("integration-eval.yml", sha, event="workflow_run"),
+                "release-channels doctor",
+                "internal-preview-release.yml has",
+            ),
         ]
         for _, act, command, why in expected:
             act()

@@ -38,6 +38,8 @@ from release_channels.project.pyproject import Project
 
 _DEPLOYMENTS = 10
 """How many deployments of an environment are looked at for the newest of each workflow."""
+_FOLLOWS = "workflow_run"
+"""The event of a workflow that follows another one."""
 
 
 @dataclass(slots=True)
@@ -291,19 +293,21 @@ def _workflow(
         return _run(github, config.public_workflow, _commit_of(context, tag, tip) or tip.sha)
     if not behind or plan.reason not in (Reason.OPEN, Reason.ALREADY, Reason.LATE):
         return "", False
-    for workflow in (config.test_workflow, config.gate_workflow, config.preview_workflow):
-        text, is_running = _run(github, workflow, tip.sha)
+    # What somebody started by hand, for a branch or to try it out, is listed under main's commit and tells nothing.
+    chain = ((config.test_workflow, None), (config.gate_workflow, _FOLLOWS), (config.preview_workflow, _FOLLOWS))
+    for workflow, event in chain:
+        text, is_running = _run(github, workflow, tip.sha, event)
         if text:
             return text, is_running
     return "", False
 
 
-def _run(github: TolerantGitHub, workflow: str, sha: str) -> tuple[str, bool]:
+def _run(github: TolerantGitHub, workflow: str, sha: str, event: str | None = None) -> tuple[str, bool]:
     """Describe how a workflow stands for a commit; nothing where it is green or cannot be asked."""
     if github.github is None:
         return "", False
     try:
-        run: WorkflowRun | None = github.github.newest_run(workflow, sha, None)
+        run: WorkflowRun | None = github.github.newest_run(workflow, sha, event)
     except NotFoundError:  # GitHub does not know a workflow before its first run
         return f"{workflow} has not run, or is not visible", False
     except ReleaseError as stop:
