@@ -87,3 +87,20 @@ def test_an_interrupt_takes_the_edits_back_at_once(repo: Repo) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert repo.fingerprint() == before
+
+
+def test_a_file_that_github_reads_is_taken_back_below_the_top(repo: Repo) -> None:
+    """Its place is the top, for git's index as for the file."""
+    repo.commit("add one", {"one/pyproject.toml": '[tool.release-channels]\ndirectory = "one"\n'})
+    git, changes = Git.open(repo.root / "one"), [Creation(".github/new.md", "new\n")]
+    before = repo.git("status", "--porcelain")
+
+    def interrupted() -> None:
+        with on_record(git, changes):
+            apply_edits(git.root, changes)
+            repo.git("add", "--intent-to-add", ".github/new.md")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert repo.git("status", "--porcelain") == before

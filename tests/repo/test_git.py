@@ -305,6 +305,13 @@ def test_a_project_in_a_sub_directory_has_the_files_below_it_and_those_that_gith
         git.read_file(sha, "../../../elsewhere")
 
 
+def test_a_file_called_head_makes_no_repository_of_a_sub_directory(repo: Repo) -> None:
+    """A git directory has objects, too."""
+    settings = '[tool.release-channels]\ndirectory = "one"\n'
+    sha = repo.commit("add one", {"one/pyproject.toml": settings, "one/HEAD": "of a coin\n"})
+    assert Git.open(repo.root / "one").read_file(sha, "pyproject.toml") == settings.encode()
+
+
 def test_a_repository_without_a_commit_is_refused(tmp_path: Path, offline: None) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     with pytest.raises(RefusedError, match="no commit yet") as caught:

@@ -22,7 +22,7 @@ _OURS = "release-channels-"
 
 def repository_top(root: Path) -> Path:
     """Return the top of the working tree that a directory is in; the directory itself where it is in none."""
-    if (root / "HEAD").is_file():  # a git directory is in no working tree
+    if (root / "HEAD").is_file() and (root / "objects").is_dir():  # a git directory is in no working tree
         return root
     return next((place for place in (root, *root.absolute().parents) if (place / ".git").exists()), root)
 

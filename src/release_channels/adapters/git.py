@@ -641,7 +641,7 @@ def commit_files(root: Path, paths: Iterable[str], message: str, *, new: Iterabl
 def forget_files(root: Path, paths: Sequence[str]) -> None:
     """Take files out of git's index that were announced for a commit which was never made."""
     if paths:
-        _git(root, "--literal-pathspecs", "reset", "--quiet", "--", *paths)
+        _git(root, "--literal-pathspecs", "reset", "--quiet", "--", *(_relative(root, path) for path in paths))
 
 
 def switch_to_new_branch(root: Path, branch: str) -> None:
