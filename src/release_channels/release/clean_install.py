@@ -142,7 +142,8 @@ class CleanInstaller:
             # Not through the local index: uv keeps downloads by index, and its address lasts for a single run.
             words = ("pip", "install", "--quiet", "pip", "--python", str(python_of(directory)))
             # By a variable: the address may hold a password, and words are shown and listed by `ps`.
-            env = {**self.env, "UV_DEFAULT_INDEX": self.upstream}
+            # Without the project's own index, which may be that of a project named pip.
+            env = {**self.env, "UV_DEFAULT_INDEX": self.upstream, "UV_INDEX": ""}
             run_unchecked(uv_program(), *words, cwd=self.home, env=env, timeout=self._left()).or_raise()
         return python_of(directory)
 
