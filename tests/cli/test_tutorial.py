@@ -35,6 +35,7 @@ class Shell:
     def type(self, block: str) -> str:
         """Type some lines, and return all that they printed, which has to go well."""
         env = {"PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin", "NOX_SCRIPT_MODE": "none"}
+        env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "master"}
         if " init" in block:
             env["UV_DEFAULT_INDEX"] = self.tools
             block = re.sub(r"^(release-channels init)", rf"\1 --tool {shlex.quote(TOOL)}", block, flags=re.MULTILINE)

@@ -34,7 +34,7 @@ from release_channels.project.edit import Change
 from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import plan_version, unlisted_copies
 from release_channels.project.pyproject import Project
-from release_channels.project.unlisted_copies import entries_for
+from release_channels.project.unlisted_copies import hint_to_list
 
 _FEW = 5
 
@@ -194,7 +194,7 @@ def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, tar
     unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
     if stale := [copy for copy in unlisted if copy.is_behind(target)]:
         held = ", ".join(f"{copy.path} has {copy.text}" for copy in stale)
-        raise RefusedError(f"{held}, and no setting lists it", hint=entries_for(stale))
+        raise RefusedError(f"{held}, and no setting lists it", hint=hint_to_list(stale))
 
 
 def _changelog(context: TaskContext, project: Project, read: Read, target: Version, today: date) -> tuple[Change, ...]:

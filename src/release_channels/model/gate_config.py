@@ -113,7 +113,7 @@ class GateConfig:
 
     @property
     def needs_sandbox(self) -> bool:
-        """Whether foreign commands run in a sandbox of the gate's: an own rollout brings what it needs."""
+        """True if foreign commands run in a sandbox of the gate's: an own rollout brings what it needs."""
         return self.enabled and (bool(self.commands) or (self.model and not self.rollout))
 
 

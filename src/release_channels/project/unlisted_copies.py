@@ -132,6 +132,12 @@ def entries_for(copies: Iterable[UnlistedCopy]) -> str:
     return "\n".join(_entry(copy) for copy in copies if copy.pattern)
 
 
+def hint_to_list(copies: Iterable[UnlistedCopy]) -> str:
+    """Return the hint that shows the entries and the file they belong in; empty where no pattern is known."""
+    entries = entries_for(copies)
+    return entries and f"add to pyproject.toml:\n{entries}"
+
+
 def _entry(copy: UnlistedCopy) -> str:
     follows = "" if copy.follows is Follows.MAIN else f'follows = "{copy.follows}"\n'
     return f"[[{TABLE}.version-files]]\npath = {json.dumps(copy.path)}\npattern = {json.dumps(copy.pattern)}\n{follows}"
