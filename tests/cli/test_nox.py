@@ -295,7 +295,7 @@ MISTAKES = {
     "run number of 5,000 digits": Mistake((f"'{'9' * 20}…' {_NUMBER}",), words=("--run-number", "9" * 5000)),
     "no run number": Mistake(("expected one argument", "--run-number N"), words=("--run-number",)),
     "unknown index": Mistake(
-        ("there is no index called 'nowhere'", "known here: local, pypi, testpypi"),
+        ("there is no index called 'nowhere'", "known here: local, pypi, testpypi", "next: nox -s preview -- --help"),
         words=("--index", "nowhere"),
         marks=(),
     ),

@@ -59,6 +59,8 @@ class Run:
     """The next command, from the observed state; empty while that is unknown."""
     again: str = ""
     """The command to try again, where neither the state nor a hint names one."""
+    usage: str = ""
+    """The command that shows what may be typed, for what cannot be typed again as it is; empty: `again` does."""
     is_part: bool = False
     """True if a task runs the session, and the task is what is typed again."""
     exit_code: int = 0
@@ -104,7 +106,8 @@ def session_run(
     again = within or f"nox -s {name}"
     hint = retry_hint or f"`{again}`{'' if within else ' with the same options'} continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
-    run.again, run.is_part = within or f"nox -s {name} -- --help", bool(within)
+    run.usage, run.is_part = f"nox -s {name} -- --help" if not within else "", bool(within)
+    run.again = within or run.usage
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -210,6 +213,8 @@ def _report_error(run: Run, stop: ReleaseError) -> Outcome:
     result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
     hint = name_index(stop.hint, run.index)
     following = run.next_after(hint)
+    if isinstance(stop, UsageError) and following == run.again:
+        following = run.usage or following
     if run.reports_itself:
         console.error(type(stop)(str(stop), hint=hint))
         console.next_step(following)
