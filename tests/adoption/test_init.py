@@ -507,7 +507,7 @@ def _break(repo: Repo, name: str) -> Path:
     [
         ("no git", "is not in a git repository"),
         pytest.param("not the top", "is not the top of its repository", marks=pytest.mark.full),
-        pytest.param("no project", "there is no pyproject.toml in", marks=pytest.mark.full),
+        pytest.param("no project", "there is no pyproject.toml", marks=pytest.mark.full),
         ("noxfile", "noxfile.py is not valid Python"),
         ("symbolic link", "tasks.py is a symbolic link"),
         pytest.param("no directory", "is not a directory", marks=pytest.mark.full),
