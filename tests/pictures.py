@@ -74,6 +74,7 @@ def _svg(text: str) -> str:
 def main() -> None:
     """Write the pictures."""
     os.environ.update(_ALWAYS)
+    os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # the screens name commands as they are typed without `uv run`
     PICTURES.mkdir(exist_ok=True)
     (PICTURES / "flow.svg").write_text(draw_flow(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as directory:

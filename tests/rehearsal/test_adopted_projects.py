@@ -37,8 +37,8 @@ def bump(c):
 '''
 STAGES = {
     "preview": ["push to main", "test", "preview", "compare"],
-    "public": ["push to main", "ask", "test", "bump", "merge", "tag", "public", "compare"],
-    "": ["push to main", "ask", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
+    "public": ["push to main", "test", "bump", "merge", "tag", "public", "compare"],
+    "": ["push to main", "test", "preview", "compare", "bump", "merge", "tag", "public", "bump-dev", "status"],
 }
 INSTALLED = {
     "preview": "public: {final}.dev1, preview: {final}.dev1",
@@ -61,11 +61,11 @@ class Case:
     is_locked: bool = False
     has_remote: bool = True
     from_lock: bool = False
-    """Whether uv starts the noxfile from its lock, as the workflows do, and not nox."""
+    """True if uv starts the noxfile from its lock, as the workflows do, and not nox."""
     part: str = ""
     is_quick: bool = True
     is_released: bool = False
-    """Whether main declares a version that has its tag, as between two releases."""
+    """True if main declares a version that has its tag, as between two releases."""
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     """Files of its own."""
     tail: str = ""
@@ -105,7 +105,6 @@ class Case:
         named = STAGES[self.part]
         if not self.is_released:
             return named
-        named = [stage for stage in named if stage != "ask"]
         return list(dict.fromkeys((*named[:2], "bump-dev", "merge", *named[2:])))
 
     @property

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from release_channels.adapters.process import CompletedProcess
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.end_users import Resolved
 from release_channels.rehearsal.faults.run import select_faults
-from release_channels.rehearsal.maintainer import outcome_line
 from release_channels.rehearsal.report import end_of
 from release_channels.rehearsal.session import run_rehearsal
 from release_channels.rehearsal.stages import Stage
@@ -177,14 +175,6 @@ def test_the_outcome_contains_the_versions_of_users() -> None:
     )
     assert end_of([tested]) == "nothing was published (see the table)"
     assert end_of([tested, released, tested]).startswith("in the end users get public: 1.2")
-
-
-@pytest.mark.parametrize(
-    ("said", "outcome"), [("a\ndone: b\n\nnext: c\n", "done: b"), ("done: b", "done: b"), ("", "")]
-)
-def test_a_task_is_shown_with_its_outcome(said: str, outcome: str) -> None:
-    """The table of stages says what was done; the next step is the scenario's own affair."""
-    assert outcome_line(CompletedProcess((), 0, said.encode(), b"")) == outcome
 
 
 @pytest.mark.full

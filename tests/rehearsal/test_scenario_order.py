@@ -43,7 +43,8 @@ class Recorder:
     refs: dict[str, str] = field(default_factory=dict)
     main: str = "c0"
     is_written: bool = True
-    """Whether the version stands in a file, and not in tags."""
+    """True if the version is in a file, and not in tags."""
+    has_towncrier: bool = False
     versions: list[str] = field(default_factory=lambda: ["1.2.0.dev0"])
     is_open: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -128,7 +129,7 @@ class RecordedScenario(Scenario):
 
 def make_scenario(world: Recorder) -> Scenario:
     """Create the scenario, without git or an index."""
-    project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written))
+    project = SimpleNamespace(source=SimpleNamespace(is_written=world.is_written), news=world.has_towncrier)
     environment = SimpleNamespace(
         config=Config(), git=lambda *_: "", state=world, project=project, keep=False, index_root=world.index_root
     )  # fmt: skip
@@ -152,20 +153,23 @@ def test_the_maintainer_continues_and_previews_run_in_order(tmp_path: Path) -> N
     assert order.index(f"end {PUBLIC} 1") < order.index(f"begin {PREVIEW} 3")
 
 
-@pytest.mark.parametrize("text", ["done: tagged\nnext: release-channels status\n", "x\ndone: tagged\n\n"])
+@pytest.mark.parametrize(
+    "text", ["done: tagged\nnext: release-channels status\n", "x\ndone: tagged\n\n", "done: tagged\n\nnext: c\n"]
+)
 def test_the_outcome_of_a_task_is_what_the_table_shows(text: str) -> None:
     """Not the command that comes next."""
     assert outcome_line(CompletedProcess(("x",), 0, text.encode(), b"")) == "done: tagged"
 
 
-def test_a_version_that_cannot_become_final_ends_the_rehearsal_before_anything_runs(tmp_path: Path) -> None:
-    """Else the tests and the gate would have run for nothing; a rehearsed preview alone is not checked."""
-    world = Recorder(tmp_path, hands_fail_at="ask")
+def test_a_refusal_of_towncrier_ends_the_rehearsal_before_anything_runs(tmp_path: Path) -> None:
+    """Before tests and gate; not where a preview alone is rehearsed, nor in a project without towncrier."""
+    world = Recorder(tmp_path, hands_fail_at="ask", has_towncrier=True)
     with pytest.raises(FailedError, match=r"^`release-channels ask` exited 1"):
         make_scenario(world).run()
     assert world.order == ["ask"]
     assert world.counters == {}
-    make_scenario(Recorder(tmp_path, hands_fail_at="ask")).run("preview")
+    make_scenario(Recorder(tmp_path, hands_fail_at="ask", has_towncrier=True)).run("preview")
+    make_scenario(Recorder(tmp_path, hands_fail_at="ask")).run()
 
 
 def test_with_tag_versions_the_tag_waits_for_the_preview(tmp_path: Path) -> None:

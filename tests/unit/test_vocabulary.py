@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,16 @@ def _identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Find the docstrings of modules, classes and functions, and the texts below assignments."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and (text := ast.get_docstring(node)):
             yield node.body[0].lineno, text
+        body = getattr(node, "body", None)
+        for before, after in pairwise(body if isinstance(body, list) else []):
+            if isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr):
+                text = getattr(after.value, "value", None)
+                if isinstance(text, str):
+                    yield after.lineno, text
 
 
 def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -88,10 +88,10 @@ class Scenario:
         """Push the rehearsed commit, run its workflows up to the preview, and return the last run.
 
         A main that was released with its tag, as between two releases, opens the next dev line first. With `asks_bump`
-        a version that cannot become final ends the rehearsal here, and not minutes later.
+        towncrier is tried here, and not minutes later; before the rehearsal it could read the working tree alone.
         """
         self.push_main()
-        if asks_bump and self.version.is_devrelease:
+        if asks_bump and self.version.is_devrelease and self.environment.project.news:
             words = ("bump", "--dry-run")
             self._visit("ask", lambda: (f"release-channels {' '.join(words)}", self.maintainer.do(*words)))
         last = self.up_to(self.environment.config.preview_workflow)[-1]

@@ -54,7 +54,7 @@ class GitHubState:
         self.minute_limit = 900
         """The points of a token in a minute: reading costs one, writing five."""
         self.shows_pause = True
-        """Whether who asks too fast is told how long to wait."""
+        """True if the refusal of a fast client contains the seconds to wait."""
         self.lock = threading.RLock()
         self.faults: list[Fault] = []
         self.lost: list[Fault] = []
