@@ -46,6 +46,21 @@ def test_edits_that_were_committed_stay(killed: Repo) -> None:
     assert not (killed.root / RECORD).exists()
 
 
+def test_edits_that_another_commit_left_uncommitted_are_refused(killed: Repo) -> None:
+    """HEAD moved, as by `git pull`, and the files still contain what the killed run wrote."""
+    killed.git("commit", "--quiet", "--allow-empty", "--message", "pulled")
+    before = killed.fingerprint()
+    with pytest.raises(RefusedError, match=r"README\.md.*uncommitted"):
+        take_back_unfinished(Git.open(killed.root))
+    assert killed.fingerprint() == before
+
+
+def test_a_dry_run_keeps_the_record_of_committed_edits(killed: Repo) -> None:
+    killed.commit("all of it")
+    assert take_back_unfinished(Git.open(killed.root), dry_run=True) == ()
+    assert (killed.root / RECORD).exists()
+
+
 def _change(root: Path) -> None:
     (root / "README.md").write_text("# mine\n")
 

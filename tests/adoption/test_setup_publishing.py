@@ -333,7 +333,7 @@ def test_a_trial_of_a_new_project_does_not_confirm_the_publisher(
     assert outcome.message.endswith("not tried: internal-preview-release.yml, public-release.yml")
     printed = capsys.readouterr().out
     assert "the index itself answers at the first release" in printed
-    assert "lets it in" not in printed
+    assert "the index accepts it" not in printed
 
 
 def test_an_endless_trial_run_is_given_up(github: GitHubDouble) -> None:

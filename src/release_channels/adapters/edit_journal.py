@@ -47,14 +47,23 @@ def has_record(git: Git) -> bool:
 def take_back_unfinished(git: Git, *, dry_run: bool = False) -> tuple[str, ...]:
     """Take back the edits of a run that was killed, and return their paths; those that were committed are done.
 
-    Raises: RefusedError in a dry run, and if a file is neither as it was nor as the run wanted it: nothing is changed.
+    Raises: RefusedError in a dry run, if a file is neither as it was nor as the run wanted it, and if HEAD moved but
+    the edits are uncommitted: nothing is changed.
     """
     record = _record(git)
     if not record.exists():
         return ()
     head, before, wanted = _parse(record)
     if git.head() != head:
-        record.unlink()
+        uncommitted = {*git.uncommitted()}
+        left = [path for path in before if path in uncommitted and _content(file_state(git.root, path)) == wanted[path]]
+        if left:
+            raise RefusedError(
+                f"a run was killed while it edited {', '.join(left)}, uncommitted since then, and HEAD has moved",
+                hint=f"commit or restore {', '.join(left)} by hand, then remove {record.relative_to(git.root)}",
+            )
+        if not dry_run:
+            record.unlink()
         return ()
     changed = [path for path in before if file_state(git.root, path) != before[path]]
     foreign = [path for path in changed if _content(file_state(git.root, path)) != wanted[path]]
