@@ -159,10 +159,9 @@ def ends(github: GitHubDouble, conclusion: str = "success", said: str = "", work
 
 
 def apply(github: GitHubDouble, *, dry_run: bool = False) -> Outcome:
+    waiting = Waiting(longest=1, pause=1, sleep=github.sleeps, clock=github.sleeps.clock)
     with open_context(github.repo.root, os.environ, index="local") as context:
-        return setup_publishing(
-            context, apply=True, dry_run=dry_run, waiting=Waiting(longest=1, pause=1, sleep=github.sleeps)
-        )
+        return setup_publishing(context, apply=True, dry_run=dry_run, waiting=waiting)
 
 
 def policies(github: GitHubDouble) -> dict[str, list[tuple[str, str]]]:

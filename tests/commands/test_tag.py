@@ -26,7 +26,7 @@ from tests.cli.screen import BIN, run, start, wait_until
 from tests.commands.doing import bump, hook, on_github, on_index, some_of, tag
 from tests.commands.test_bump import vcs_pyproject
 from tests.conftest import MakeRepo
-from tests.github.hubs import GitHubDouble
+from tests.github.hubs import CountedSleep, GitHubDouble
 from tests.support.projects import Sample
 from tests.support.proofs import Chain, add_chain
 from tests.support.repo import Repo
@@ -655,13 +655,16 @@ def test_a_rehearsal_reads_its_own_index(ready: Repo, tmp_path: Path, upstream: 
 
 def follow_steps(repo: Repo, request: TagRequest, steps: list[Callable[[], object]], longest: float = 60) -> Outcome:
     """Run `tag`, with one step of GitHub in each pause."""
+    times = CountedSleep()
 
-    def sleep(_: float) -> None:
+    def sleep(seconds: float) -> None:
+        times(seconds)
         if steps:
             steps.pop(0)()
 
+    waiting = Waiting(longest=longest, pause=1, sleep=sleep, clock=times.clock)
     with open_context(repo.root, os.environ, index="local") as context:
-        return make_tag(context, request, dry_run=False, waiting=Waiting(longest=longest, pause=1, sleep=sleep))
+        return make_tag(context, request, dry_run=False, waiting=waiting)
 
 
 def test_wait_follows_tests_and_gate_until_they_pass(
@@ -720,24 +723,24 @@ def test_wait_outlasts_a_github_that_does_not_answer(
 ) -> None:
     """Neither a limit nor an outage ends the waiting; it is reported once, and GitHub is asked again after a minute."""
     one = github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
-    pauses: list[float] = []
+    times = CountedSleep()
 
     def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        match len(pauses):
+        times(seconds)
+        match len(times.taken):
             case 1:
                 github.state.minute_limit, github.state.shows_pause = 0, False
             case 4:
                 github.state.minute_limit = 900
                 github.state.set_run(one, "completed", "failure")
 
-    waiting = Waiting(longest=600, pause=1, sleep=sleep)
+    waiting = Waiting(longest=600, pause=1, sleep=sleep, clock=times.clock)
     with (
         open_context(ready.root, os.environ, index="local") as context,
         pytest.raises(ReleaseError, match=r"test\.yml ended failure"),
     ):
         make_tag(context, TagRequest(wait=True), dry_run=False, waiting=waiting)
-    assert pauses == [1, 60, 60, 60]
+    assert times.taken == [1, 60, 60, 60]
     assert capsys.readouterr().err.count("its rate limit is used up") == 1
 
 
@@ -747,6 +750,25 @@ def test_wait_gives_up_a_github_that_never_answers_again(ready: Repo, github: Gi
     before = ready.fingerprint()
     with pytest.raises(UnansweredError, match="its rate limit is used up"):
         follow_steps(ready, TagRequest(wait=True), [lambda: setattr(github.state, "minute_limit", 0)], longest=100)
+    assert ready.fingerprint() == before
+
+
+def test_wait_is_bounded_by_the_clock(ready: Repo, github: GitHubDouble) -> None:
+    """The time of a slow GitHub counts, not the pauses alone; nothing moves, and nothing is asked after the end."""
+    github.state.add_run("test.yml", ready.git("rev-parse", "HEAD"), status="queued")
+    times, before = CountedSleep(), ready.fingerprint()
+
+    def be_slow(_method: str, path: str) -> None:
+        times.awake += 25 if path.endswith("/runs") else 0
+
+    with open_context(ready.root, os.environ, index="local") as context:
+        waiting = Waiting(longest=60, pause=10, sleep=times, clock=times.clock)
+        github.state.faults.append(be_slow)
+        asked = len(github.running.requests)
+        with pytest.raises(FailedError, match=r"test\.yml is queued after 60 s"):
+            make_tag(context, TagRequest(wait=True), dry_run=False, waiting=waiting)
+    runs = [one for one in github.running.requests[asked:] if one.split()[1].endswith("/runs")]
+    assert (len(runs), times.taken) == (1 + 2, [10]), "once for the report, then until the minute is over"
     assert ready.fingerprint() == before
 
 

@@ -27,12 +27,18 @@ NOW = 1_800_000_000.0
 
 @dataclass
 class CountedSleep:
-    """A sleep that is counted instead of waited for."""
+    """A sleep that is counted instead of waited for, and a clock that moves with it."""
 
     taken: list[float] = field(default_factory=list)
+    awake: float = 0.0
+    """The seconds that passed otherwise."""
 
     def __call__(self, seconds: float) -> None:
         self.taken.append(seconds)
+
+    def clock(self) -> float:
+        """Return the seconds that have passed."""
+        return sum(self.taken) + self.awake
 
 
 @dataclass

@@ -16,23 +16,24 @@ _QUIET = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The longest wait and the pause between requests, in seconds, and the function that sleeps."""
+    """The longest wait and the pause between requests, in seconds, and the functions that sleep and tell the time."""
 
     longest: float = 3600.0
     pause: float = 10.0
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
 
 def wait_for_run(
     ask: Callable[[], WorkflowRun | None], workflow: str, waiting: Waiting, github: GitHub | None = None
 ) -> WorkflowRun:
-    """Repeat a request until the run has ended, and report what it waits for.
+    """Repeat a request until the run has ended or the time is over, that of slow answers included; report its state.
 
     A GitHub that does not answer is left alone for a minute. Source: GitHub's REST reference, rate limits.
 
     Raises: FailedError if it takes too long; UnansweredError if it did not answer in the end.
     """
-    shown, left = "", waiting.longest
+    shown, end = "", waiting.clock() + waiting.longest
     while True:
         unanswered, pause = None, waiting.pause
         try:
@@ -45,12 +46,12 @@ def wait_for_run(
         if _without_time(text) != shown:
             console.say(f"  {text}")
             shown = _without_time(text)
-        if left <= 0:
+        left = end - waiting.clock()
+        if left <= 0 or (unanswered and left < pause):
             raise unanswered or FailedError(
                 f"{text} after {waiting.longest:g} s", hint="start the same again to continue waiting"
             )
-        waiting.sleep(pause)
-        left -= pause
+        waiting.sleep(min(pause, left))
 
 
 def _without_time(text: str) -> str:
