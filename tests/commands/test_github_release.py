@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -174,15 +175,79 @@ def test_a_project_outside_github_skips_the_github_release(
 def test_a_release_that_no_list_shows_yet_is_made_once(
     released: Repo, github: GitHubDouble, announce: Announce
 ) -> None:
-    """The draft is read by its number; a second run that sees nothing of the first one publishes nothing."""
+    """The draft is read by its number; a second run that sees nothing of the first one deletes its own draft."""
     github.state.lag_behind(3600)
     assert announce(released).result is Result.PUBLISHED
     assert_complete(released, github)
-    published = only_release(github)
-    assert announce(released).result is Result.REFUSED
-    assert [one for one in github.state.releases.values() if not one.is_draft] == [published]
+    before = github.fingerprint()
+    again = announce(released)
+    assert again.result is Result.REFUSED
+    assert f"another GitHub Release {TAG} is published, and GitHub does not list it yet" in again.message
+    assert "resume" in again.hint
+    assert github.fingerprint() == before
     github.state.lag_behind(0)
     assert announce(released).result is Result.ALREADY
+
+
+def lists_later(github: GitHubDouble, looks: int) -> None:
+    """Make GitHub's lists show what is new after some looks at them, without a wait."""
+    state, began, seen = github.state, github.state.clock(), 0
+    state.clock = lambda: began + timedelta(seconds=seen)
+    state.lag_behind(looks)
+
+    def look(method: str, path: str) -> None:
+        nonlocal seen
+        seen += method == "GET" and path.endswith("/releases")
+
+    state.faults.append(look)
+
+
+def test_a_draft_that_no_list_shows_yet_is_completed(released: Repo, github: GitHubDouble, announce: Announce) -> None:
+    """A run that comes a moment after one that stopped completes its draft, and deletes its own."""
+    lists_later(github, 3)
+    left = draft(github, **{SDIST: b"half"})
+    assert announce(released).result is Result.PUBLISHED
+    assert_complete(released, github)
+    assert only_release(github).id == left.id
+
+
+def test_a_release_that_is_listed_a_moment_later_is_not_made_again(
+    released: Repo, github: GitHubDouble, announce: Announce
+) -> None:
+    """The same files are there: nothing is left to do."""
+    announce(released)
+    before = only_release(github)
+    lists_later(github, 3)
+    before.created_at = github.state.clock()
+    assert announce(released).result is Result.ALREADY
+    assert only_release(github) == before
+
+
+def test_the_files_of_a_release_that_is_listed_later_are_not_touched(
+    released: Repo, github: GitHubDouble, announce: Announce
+) -> None:
+    """It is published with other files: refused as where it is seen at once."""
+    announce(released)
+    before = only_release(github)
+    before.assets[0].content = b"other"
+    lists_later(github, 3)
+    before.created_at = github.state.clock()
+    outcome = refuses(released, github, announce)
+    assert f"the published GitHub Release {TAG} has another" in outcome.message
+
+
+def test_a_second_draft_of_the_tag_is_named(released: Repo, github: GitHubDouble, announce: Announce) -> None:
+    """A maintainer may still want it: it is reported beside the published release, and kept."""
+    announce(released)
+    left = draft(github)
+    before = github.fingerprint()
+    outcome = announce(released)
+    assert outcome.result is Result.ALREADY
+    (said,) = outcome.warnings
+    assert f"GitHub also has a draft of {TAG}" in said
+    assert "untagged-" in said
+    assert github.fingerprint() == before
+    assert left.id in github.state.releases
 
 
 def test_an_earlier_runs_draft_is_completed(released: Repo, github: GitHubDouble, announce: Announce) -> None:

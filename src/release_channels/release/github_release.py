@@ -15,7 +15,7 @@ from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
 from release_channels.adapters.github import GitHub, Pauses, connect
-from release_channels.adapters.github.errors import ForbiddenError, NotFoundError
+from release_channels.adapters.github.errors import ForbiddenError, NotFoundError, TakenError
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.github import Asset, GitHubRelease, asset_name, repository_name
@@ -52,13 +52,16 @@ def _act(release: ReleaseContext) -> Report:
 
 def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[str, Path]) -> Report:
     found = github.find_releases(tag)
-    published = next((there for there in found if not there.is_draft), None)
-    if published is not None:
-        _require_same(published, files, release)
-        return Report(Result.ALREADY, f"the GitHub Release {tag} is published, with the same files: {published.url}")
+    if published := _published(found):
+        return _already(published, found, files, release)
     recheck_tag(release)  # for a tag that is gone GitHub would make one of its own
     notes = release_notes(release, github, tag)
-    draft = _oldest(found) or _create_draft(github, tag, notes)
+    made = None if found else github.create_draft(tag, tag, notes)
+    if made:
+        found = _prefer_others(github, made)
+        if published := _published(found):
+            return _already(published, found, files, release)
+    draft = min(found, key=lambda there: there.id)
     _refuse_foreign(draft, files, release)
     for name, path in files.items():
         _put(github, draft, name, path)
@@ -73,7 +76,15 @@ def _announce(release: ReleaseContext, github: GitHub, tag: str, files: Mapping[
     ours = replace(filled, name=tag, body=notes, is_prerelease=False)
     latest = _is_newest(release)
     recheck_tag(release)
-    out = _publish(github, ours, release.observed.commit.sha, latest=latest)
+    try:
+        out = _publish(github, ours, release.observed.commit.sha, latest=latest)
+    except TakenError as stop:
+        if made == draft:
+            github.delete_draft(made)
+        raise RefusedError(
+            f"another GitHub Release {tag} is published, and GitHub does not list it yet",
+            hint=f"wait some minutes, then run `release-channels resume {tag} --index {release.index.name}`",
+        ) from stop
     return Report(
         Result.PUBLISHED, f"the GitHub Release {tag} is published: {out.url}", warnings=_replaced(filled, ours)
     )
@@ -115,17 +126,34 @@ def _replaced(found: GitHubRelease, ours: GitHubRelease) -> tuple[str, ...]:
     return (f"the draft already existed; replaced in it: {', '.join(text)}. {ours.tag} now has the changelog's text",)
 
 
-def _create_draft(github: GitHub, tag: str, notes: str) -> GitHubRelease:
-    """Make a draft; where two runs do so at once, both go on with the older one and the other is taken away."""
-    made = github.create_draft(tag, tag, notes)
-    oldest = _oldest(github.find_releases(tag)) or made
-    if oldest.id != made.id:
-        github.delete_draft(made)
-    return oldest
+def _prefer_others(github: GitHub, made: GitHubRelease) -> tuple[GitHubRelease, ...]:
+    """Read which releases there are beside a new draft; where one is older or published, the new draft is taken away.
+
+    It may be of a run at the same time, or of an earlier one that no list showed.
+    """
+    others = tuple(there for there in github.find_releases_with(made) if there.id != made.id)
+    if _published(others) is None and all(made.id < there.id for there in others):
+        return (made,)
+    github.delete_draft(made)
+    return others
 
 
-def _oldest(found: tuple[GitHubRelease, ...]) -> GitHubRelease | None:
-    return min(found, key=lambda there: there.id, default=None)
+def _published(found: tuple[GitHubRelease, ...]) -> GitHubRelease | None:
+    return next((there for there in found if not there.is_draft), None)
+
+
+def _already(
+    published: GitHubRelease, found: tuple[GitHubRelease, ...], files: Mapping[str, Path], release: ReleaseContext
+) -> Report:
+    """Report that the release is there, with drafts of its tag that an interrupted run left.
+
+    Raises: RefusedError if its files are others.
+    """
+    _require_same(published, files, release)
+    message = f"the GitHub Release {published.tag} is published, with the same files: {published.url}"
+    left = [there.url for there in found if there.is_draft]
+    also = f"GitHub also has a draft of {published.tag}; delete it by hand if nobody needs it: {', '.join(left)}"
+    return Report(Result.ALREADY, message, warnings=(also,) if left else ())
 
 
 def _put(github: GitHub, draft: GitHubRelease, name: str, path: Path) -> None:

@@ -205,11 +205,10 @@ class GitHub:
 
     def releases(self) -> tuple[GitHubRelease, ...]:
         """List every release, newest first, with drafts only for a token that may write."""
+        return self._answers.read("the releases", self._list_releases, needs="contents: read")
 
-        def ask() -> tuple[GitHubRelease, ...]:
-            return tuple(parse.parse_release(release) for release in self._repo.get_releases())
-
-        return self._answers.read("the releases", ask, needs="contents: read")
+    def _list_releases(self) -> tuple[GitHubRelease, ...]:
+        return tuple(parse.parse_release(release) for release in self._repo.get_releases())
 
     def release(self, release_id: int) -> GitHubRelease:
         """Read one release, which may be a draft that no list shows yet."""
@@ -222,6 +221,23 @@ class GitHub:
     def find_releases(self, tag: str) -> tuple[GitHubRelease, ...]:
         """Find the releases of a tag by listing all, since a look-up by tag hides drafts."""
         return tuple(release for release in self.releases() if release.tag == tag)
+
+    def find_releases_with(self, made: GitHubRelease) -> tuple[GitHubRelease, ...]:
+        """Find the releases of a new draft's tag; a list that does not show the draft hides older ones too.
+
+        Such a list is read again after each pause, and in the end taken as it is.
+        """
+        found: tuple[GitHubRelease, ...] = ()
+
+        def look() -> None:
+            nonlocal found
+            found = tuple(release for release in self._list_releases() if release.tag == made.tag)
+            if made.id not in {release.id for release in found}:
+                raise NotFoundError(f"the list of releases does not show the draft {made.id}")
+
+        with suppress(NotFoundError):
+            self._answers.read("the releases", look, needs=_CONTENTS, is_fresh=True)
+        return found
 
     def create_draft(self, tag: str, name: str, body: str) -> GitHubRelease:
         """Create a draft release, visible only to users with write access; it creates no tag."""

@@ -35,6 +35,10 @@ class NotFoundError(RefusedError):
     """GitHub does not have the object, or hides it from this token."""
 
 
+class TakenError(RefusedError):
+    """GitHub has another object under this name."""
+
+
 class _Unsettled(UnansweredError):
     """No answer this time; the next try may get one."""
 
@@ -126,9 +130,8 @@ class RetryingClient:
                 hint="check the name of the repository and what the token may read; "
                 "a private repository is invisible without a token that may read it",
             )
-        return RefusedError(
-            f"{self._who} refused with {status} when {doing}: {reason or 'no reason given'}", hint=_LOOK
-        )
+        kind = TakenError if _is_taken(err.data) else RefusedError
+        return kind(f"{self._who} refused with {status} when {doing}: {reason or 'no reason given'}", hint=_LOOK)
 
     def _unknown(self, doing: str) -> RefusedError:
         if self.token is None:
@@ -211,6 +214,13 @@ def _message(data: object) -> str:
         else:
             parts.append(str(error))
     return "; ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _is_taken(data: object) -> bool:
+    """Return whether GitHub refuses because there is one already. Source: GitHub's REST reference, client errors."""
+    errors = data.get("errors") if isinstance(data, dict) else None
+    listed = errors if isinstance(errors, list) else []
+    return any(isinstance(error, dict) and error.get("code") == "already_exists" for error in listed)
 
 
 def _why(err: Exception) -> str:
