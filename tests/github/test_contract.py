@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from release_channels.errors import RefusedError
+from release_channels.errors import FailedError, RefusedError
 from release_channels.rehearsal.github import Answer, GitHubState, serve_github
 from release_channels.rehearsal.github.contract import load_contract
 from release_channels.rehearsal.github.http import no_access, rate_limited, slow_down
 from release_channels.rehearsal.github.routes import ROUTES
 from tests.github.contract import extract
-from tests.github.hubs import NAME, TOKENS, GitHubDouble, api
+from tests.github.hubs import NAME, TOKENS, GitHubDouble, api, open_github
 from tests.support.repo import Repo
 
 SHA = "a" * 40
@@ -141,9 +143,67 @@ def test_an_unknown_operation_is_a_breach(github: GitHubDouble, path: str) -> No
 
 @pytest.mark.parametrize("path", ["/compare/main...main?page=x&per_page=0", "/releases?per_page=many&dry=1", ""])
 def test_requests_of_other_programs_are_not_checked(github: GitHubDouble, path: str) -> None:
-    """They have no API version, and GitHub ignores unknown keys."""
+    """They have no API version, and GitHub ignores unknown keys; a test has to say that it sends them."""
     answer = api(github, "GET", path, headers={"User-Agent": "curl", VERSION: None})
     assert (answer.status_code, github.running.warnings()) == (200, ())
+    (seen,) = github.running.take_unchecked()
+    assert seen == f"GET /api/v3/repos/{NAME}{path.partition('?')[0]} by curl"
+
+
+@pytest.mark.parametrize(("ask", "status"), [("/releases?size=3", 422), ("/releases", 500)])
+def test_an_unexpected_breach_fails_the_test(repo: Repo, ask: str, status: int) -> None:
+    """Of a request or of an answer, at the end of every double: no test has to look for it."""
+    state = GitHubState(NAME, git=repo.remote, tokens=TOKENS)
+    if status == 500:
+        state.faults.append(lambda *_: Answer(200, {"releases": []}))
+    with pytest.raises(FailedError, match="internal error of the GitHub double") as failed, serve_github(state) as run:
+        assert api(GitHubDouble(state, run, repo), "GET", ask).status_code == status
+    assert "/releases" in failed.value.hint
+
+
+def test_a_request_that_escapes_the_contract_fails_the_test(repo: Repo) -> None:
+    """One of the product that does not give the client's name."""
+    with pytest.raises(AssertionError, match="by other"), open_github(repo) as github:
+        api(github, "GET", "/releases", headers={"User-Agent": "other"})
+
+
+# Where a test leads the client to something else than the double, and why that keeps no contract.
+UNSERVED = {
+    "tests/adapters/test_hostile_server.py": "a server that answers with garbage",
+    "tests/github/test_client_refusals.py": "a closed port",
+    "tests/github/test_connect.py": "addresses to which nothing is sent",
+    "tests/unit/test_bad_inputs.py": "addresses and answers that are garbage",
+}
+
+
+def test_every_github_of_tests_and_rehearsals_is_validated() -> None:
+    """One function starts the double, and each address that is given to the client is that double's."""
+    root = Path(__file__).parents[2]
+    made, addresses = set(), dict[str, list[str]]()
+    for path in sorted([*root.glob("src/**/*.py"), *root.glob("tests/**/*.py")]):
+        name = path.relative_to(root).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("GitHubApp"):
+                made.add(name)
+            addresses.setdefault(name, []).extend(_addresses(node))
+    assert made == {"src/release_channels/rehearsal/github/server.py"}
+    elsewhere = {name for name, values in addresses.items() if any(not v.endswith(".api_url") for v in values)}
+    assert elsewhere == UNSERVED.keys()
+    assert sum(bool(values) for values in addresses.values()) > 2 * len(UNSERVED)
+
+
+def _addresses(node: ast.AST) -> Iterator[str]:
+    """Find the values that a piece of code gives GITHUB_API_URL: in a table, or in the environment."""
+    pairs: Iterable[tuple[ast.expr | None, ast.expr]] = ()
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setenv"):
+        pairs = [(node.args[0], node.args[1])]
+    elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        pairs = [(node.targets[0].slice, node.value)]
+    for key, value in pairs:
+        if isinstance(key, ast.Constant) and key.value == "GITHUB_API_URL":
+            yield ast.unparse(value)
 
 
 def test_a_breach_is_recorded_also_where_a_fault_answers(github: GitHubDouble) -> None:
@@ -180,7 +240,7 @@ def test_an_undescribed_answer_of_the_double_fails() -> None:
         assert api(github, "GET", f"/deployments/{deployment}").status_code == 200
         assert running.warnings() == ()
         assert api(github, "GET", f"/deployments/{deployment}/statuses").status_code == 500
-        (warning,) = running.warnings()
+        (warning,) = running.take_failures()
     assert "$[0].state: 'dancing' is not one of" in warning
 
 

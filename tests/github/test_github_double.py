@@ -164,6 +164,7 @@ def test_an_invalid_request_has_githubs_error(
     assert (answer.status_code, bool(answer.json()["message"])) == (status, True)
     assert github.fingerprint() == before
     github.running.take_breaches()  # some of these GitHub does not describe
+    github.running.take_unchecked()  # and one gives no name
 
 
 def test_other_repositories_are_404(github: GitHubDouble) -> None:
@@ -404,7 +405,7 @@ def test_an_internal_error_of_the_double_is_reported(repo: Repo) -> None:
     with serve_github(state) as running:
         answer = requests.get(f"{running.api_url}/repos/{NAME}", timeout=20)
         assert answer.status_code == 500
-        (warning,) = running.warnings()
+        (warning,) = running.take_failures()
     assert "ZeroDivisionError" in warning
 
 

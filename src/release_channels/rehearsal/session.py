@@ -104,9 +104,8 @@ def make_scenario(
             for what in environment.warnings():
                 console.warn(what)  # it may be why
             raise
-        wrong = environment.warnings()
-    if wrong:
-        raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))
+        if wrong := environment.warnings():
+            raise FailedError("internal error of the rehearsal", hint="\n".join(wrong))
 
 
 def read_newest_run(project: Project, env: Mapping[str, str]) -> int:

@@ -40,6 +40,7 @@ class GitHubApp:
     def __init__(self, state: GitHubState) -> None:
         self.failures: list[str] = []
         self.breaches: list[str] = []
+        self.unchecked: list[str] = []
         self._state = state
         self._routes = url_map()
         self._contract = load_contract()
@@ -58,15 +59,20 @@ class GitHubApp:
     def _breach(self, request: Request, sent: bytes) -> str:
         """Return what a request of the client does against the contract, and note it; nothing where it keeps it.
 
-        What others ask in a rehearsal, such as a step of a project's own, GitHub would take as it is.
+        What others ask in a rehearsal, such as a step of a project's own, GitHub would take as it is: it is listed.
         """
-        if request.headers.get("User-Agent") != USER_AGENT:
-            return ""
         try:
             route, _ = self._match(request)
-            breach = self._contract.check_request(route.operation, request, sent) if route else ""
+            if route is None:  # the storage, which is not the API
+                return ""
         except HTTPException:
-            breach = "GitHub describes no such operation, or the double has none"
+            route = None
+        if (agent := request.headers.get("User-Agent")) != USER_AGENT:
+            self.unchecked.append(f"{request.method} {request.path} by {agent}")
+            return ""
+        breach = "GitHub describes no such operation, or the double has none"
+        if route:
+            breach = self._contract.check_request(route.operation, request, sent)
         if breach:
             self.breaches.append(f"{request.method} {request.path} breaks GitHub's contract: {breach}")
         return breach

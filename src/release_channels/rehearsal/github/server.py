@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from release_channels.adapters.http_server import Served, Tls, serve_wsgi
+from release_channels.errors import FailedError
 from release_channels.rehearsal.github.app import GitHubApp
 from release_channels.rehearsal.github.state import GitHubState
 
@@ -40,13 +41,22 @@ class RunningGitHub:
         self._app.failures.clear()
         return taken
 
+    def take_unchecked(self) -> tuple[str, ...]:
+        """Return the requests of other programs than the client, which keep no contract, and clear the list."""
+        taken = tuple(self._app.unchecked)
+        self._app.unchecked.clear()
+        return taken
+
 
 @contextmanager
 def serve_github(state: GitHubState, *, tls: Tls | None = None, port: int = 0) -> Iterator[RunningGitHub]:
     """Serve a repository on loopback until the block ends; `port` 0 is any free port.
 
-    Raises: RefusedError if the port is taken.
+    Raises: RefusedError if the port is taken; FailedError at the end for a breach of the contract that nobody took.
     """
     app = GitHubApp(state)
     with serve_wsgi(app, "the GitHub double", tls=tls, port=port) as served:
-        yield RunningGitHub(served, app)
+        running = RunningGitHub(served, app)
+        yield running
+    if wrong := running.warnings():
+        raise FailedError("internal error of the GitHub double", hint="\n".join(wrong))
