@@ -381,6 +381,24 @@ def test_the_rate_limit_is_counted_per_token(github: GitHubDouble) -> None:
     assert api(github, "GET", "", token=READER).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["", "/{}"], ids=["created", "changed"])
+def test_a_target_with_other_workflow_files_requires_the_workflows_permission(github: GitHubDouble, path: str) -> None:
+    """No job's token has it; a target whose workflow files are those of the default branch needs none."""
+    draft = api(github, "POST", "/releases", json={"tag_name": "v1", "draft": True}).json()["id"]
+    same = github.repo.git("rev-parse", "HEAD")
+    changed = github.repo.commit("bump an action", {".github/workflows/test.yml": "on: push\n"})
+    github.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/other")
+    method, address = ("PATCH" if path else "POST"), f"/releases{path.format(draft)}"
+    sent = {"tag_name": "v2", "draft": True}
+    before = github.fingerprint()
+    refused = api(github, method, address, json={**sent, "target_commitish": changed})
+    assert (refused.status_code, refused.json()["message"]) == (403, "Resource not accessible by integration")
+    assert github.fingerprint() == before
+    assert api(github, method, address, json={**sent, "target_commitish": same}).status_code in (200, 201)
+    github.state.tokens[WRITER] |= {"workflows: write"}
+    assert api(github, method, address, json={**sent, "target_commitish": changed}).status_code in (200, 201)
+
+
 def test_faults_apply_before_or_after_the_work(github: GitHubDouble) -> None:
     """One in `faults` prevents the work, one in `lost` hides its answer."""
     fault = Answer(500, {"message": "no"})

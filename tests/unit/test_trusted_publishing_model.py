@@ -74,6 +74,12 @@ def test_each_claim_is_compared_as_the_index_does(changes: dict[str, str], wrong
     assert list(mismatches(_compare({**CLAIMS, **changes}))) == wrong
 
 
+def test_a_publisher_in_another_case_does_not_match() -> None:
+    """A repository that was typed as the remote spells it is not the one that GitHub names."""
+    (wrong,) = mismatches(compare_claims({**CLAIMS, "repository": "Acme/Demo-Tool"}, WANTED))
+    assert wrong == "the repository is Acme/Demo-Tool in this job, but should be acme/demo-tool"
+
+
 @pytest.mark.parametrize(
     ("claimed", "owner", "name"),
     [("Acme/Demo-Tool", "Acme", "Demo-Tool"), ("acme/other", "acme", "demo-tool"), ("", "acme", "demo-tool")],
