@@ -9,9 +9,12 @@ from pathlib import PurePosixPath
 
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
 from release_channels.errors import RefusedError
+from release_channels.model.tags import tag_of
 from release_channels.model.verification import WORKFLOWS
+from release_channels.model.workflow_semantics.chain import SOME_VERSION
 from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
-from release_channels.model.workflow_semantics.triggers import is_started, push_to
+from release_channels.model.workflow_semantics.patterns import matches, unescape_pattern
+from release_channels.model.workflow_semantics.triggers import is_started, push_of_tag, push_to
 
 _TESTING = re.compile(r"\b(pytest|tox|nox|unittest|hatch\s+(run\s+)?test)\b")
 _SECRET = re.compile(r"\bsecrets\.([A-Za-z_]\w*)")
@@ -117,12 +120,12 @@ def _conflicts(path: str, text: str, plan: AdoptionPlan, planned: Iterable[Plann
     on = workflow["on"]
     for file in planned:
         name, ours = PurePosixPath(file.path).name, read_workflow(file.new, file.path)["on"]
-        followed = sorted({*on["workflow_run"]["workflows"].texts} & {*ours["workflow_run"]["workflows"].texts})
-        if followed:
+        names = map(unescape_pattern, ours["workflow_run"]["workflows"].texts)
+        if followed := sorted(one for one in names if matches(one, on["workflow_run"]["workflows"].texts)):
             yield f"runs after {', '.join(followed)}, as {name} does"
         if name == config.test_workflow and is_started(on, push_to(config.main_branch)) and _runs_tests(workflow):
             yield f"runs tests for each push, as {name} does"
-    if "tags" in on["push"]:
+    if "tags" in on["push"] and is_started(on, push_of_tag(tag_of(config.tag_format, SOME_VERSION))):
         yield f"runs for a tag, as {config.public_workflow} does"
     if "release" in on or "release" in on.texts:
         # Source: GitHub's documentation of events: what a workflow does with its own token starts no other workflow.

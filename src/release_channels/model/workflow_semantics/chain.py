@@ -18,7 +18,8 @@ from release_channels.model.workflow_semantics.file import Value, quoted, title_
 from release_channels.model.workflow_semantics.patterns import escape_pattern, matches
 from release_channels.model.workflow_semantics.triggers import end_of_run, filters_of, is_started, push_of_tag
 
-_SOME_VERSION = Version("1.2.3")
+SOME_VERSION = Version("1.2.3")
+"""A final whose tag stands for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class ChainFault:
 
 
 def check_chain(
-    workflows: Mapping[str, Value], config: Config, version: Version = _SOME_VERSION
+    workflows: Mapping[str, Value], config: Config, version: Version = SOME_VERSION
 ) -> Iterator[ChainFault]:
     """Check that gate and preview follow the workflow before them, and that a version's tag starts the public one.
 

@@ -15,6 +15,11 @@ def escape_pattern(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
+def unescape_pattern(pattern: str) -> str:
+    """Return the text of a pattern that matches nothing else."""
+    return re.sub(r"\\(.)", r"\1", pattern)
+
+
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
     """Check whether a name matches; a later pattern overrules an earlier one, and `!` excludes."""
     result = False
