@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import sys
@@ -36,7 +37,8 @@ def test_every_operation_is_described() -> None:
 
 
 def test_the_contract_is_the_scripts_output() -> None:
-    """Package, digest, API version and the list of exceptions are equal."""
+    """Package, digest, API version and the list of exceptions are equal, and no line was changed by hand."""
+    assert hashlib.sha256(extract.TARGET.read_bytes()).hexdigest() == extract.TAKEN_SHA256
     stored = json.loads(extract.TARGET.read_text(encoding="utf-8"))
     assert stored["about"] == {"source": extract.PACKAGE, "sha256": extract.SHA256, "api_version": "2022-11-28"}
     assert stored["undeclared"] == extract.UNDECLARED
