@@ -12,6 +12,7 @@ import pytest
 from release_channels import tasks
 from release_channels.cli.context import open_context
 from release_channels.commands.yank import yank
+from release_channels.errors import UsageError
 from release_channels.model.outcome import Outcome, Result
 from tests.commands.doing import run_task
 from tests.conftest import MakeRepo
@@ -134,6 +135,21 @@ def test_a_partly_yanked_release_is_reported(repo: Repo, capsys: pytest.CaptureF
     outcome = run_yank(repo)
     assert outcome.result is Result.PLANNED
     assert outcome.message.startswith(f"1.2.0 is yanked on the local index but for {second.name}; yank it")
+
+
+def test_a_deleted_file_needs_no_yank(repo: Repo) -> None:
+    """The index does not list it, although its name is taken for ever: the release counts as yanked without it."""
+    wheel = index_of(repo) / "demo_tool-1.2.0-py3-none-any.whl"
+    other = wheel.with_name("demo_tool-1.2.0-cp311-none-any.whl")
+    other.write_bytes(wheel.read_bytes())
+    mark_yanked(repo, "1.2.0")
+    other.with_name(f"{other.name}.yanked").unlink()
+    assert run_yank(repo).result is Result.PLANNED
+    other.rename(other.with_name(f"{other.name}.deleted"))
+    assert run_yank(repo).result is Result.DONE
+    wheel.rename(wheel.with_name(f"{wheel.name}.deleted"))
+    with pytest.raises(UsageError, match=r"1\.2\.0 is not on the index"):
+        run_yank(repo)
 
 
 def test_a_yanked_preview_is_replaced_by_a_preview(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
