@@ -10,7 +10,7 @@ import yaml
 
 from release_channels.errors import RefusedError
 from release_channels.model.workflow_semantics.secrets import secrets_of
-from release_channels.rehearsal.actions.act_compat import STAND_IN, clean
+from release_channels.rehearsal.actions.act_compat import STAND_IN, STAND_IN_USES, clean
 from release_channels.rehearsal.actions.run_files import mapped_actions
 from release_channels.rehearsal.actions.workflow import Workflow, parse_workflow
 
@@ -97,14 +97,21 @@ def test_the_test_command_is_replaced_by_a_notice() -> None:
     assert "one.yml: what its jobs run (--with-tests runs it)" in cleaned.not_rehearsed
 
 
-@pytest.mark.parametrize("uses", ["codecov/codecov-action@v5", "./.github/actions/mine", "docker://alpine:3"])
+FOREIGN = (
+    "codecov/codecov-action@v5", "somebody/checkout@v1", "github/codeql-action/init@v3", "./.github/actions/mine",
+    "docker://alpine:3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("uses", FOREIGN)
 def test_release_workflows_refuse_actions_without_a_double(uses: str) -> None:
     """act would download it; in the project's own tests it is left out and reported."""
     other = workflow(TEXT.replace("actions/checkout@v7", uses))
     with pytest.raises(RefusedError, match="has no counterpart for"):
         clean(other, MAPPED)
     cleaned = clean(other, MAPPED, is_tests=True)
-    assert cleaned.actions == {uses: STAND_IN}
+    assert cleaned.actions == {STAND_IN_USES: STAND_IN}
+    assert load(cleaned.text)["jobs"]["a"]["steps"][0]["uses"] == STAND_IN_USES
     assert f"one.yml: {uses.partition('@')[0]}" in cleaned.not_rehearsed
 
 

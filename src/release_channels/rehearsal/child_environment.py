@@ -147,6 +147,8 @@ def children_environment(
         "GIT_PAGER": "cat",
         "GIT_TERMINAL_PROMPT": "0",
         "PIP_NO_INPUT": "1",
+        # A runner of GitHub is thrown away; the Pythons of this machine are somebody's own.
+        "PIP_REQUIRE_VIRTUALENV": "1",
     }
 
 

@@ -125,8 +125,11 @@ def _words(run: ActInvocation) -> Iterator[str | Path]:
         yield from ("-P", f"{label}=-self-hosted")
     for uses, name in run.actions.items():
         repository, _, ref = uses.partition("@")
-        owner_and_name = "/".join(repository.split("/")[:2])
-        yield from ("--local-repository", f"{owner_and_name}@{ref}={COMPOSITES / name}")
+        owner_and_name = "/".join(
+            repository.split("/")[:2]
+        )  # act appends what comes after it, as in actions/cache/save
+        directory = "/".join(name.split("/")[:2])
+        yield from ("--local-repository", f"{owner_and_name}@{ref}={COMPOSITES / directory}")
     for name, value in {**run.env, MARK: run.mark}.items():
         yield from ("--env", f"{name}={value}")
 

@@ -16,6 +16,8 @@ UNKNOWN_TO_ACT = (("concurrency", "queue"), ("environment", "deployment"), ("per
 # Keys that act takes and does not obey; what stands in for some of them here is said in the documents.
 IGNORED_BY_ACT = ("concurrency", "timeout-minutes")
 STAND_IN = "stand-in"
+STAND_IN_USES = "rehearsal/stand-in@v1"
+"""The action by which those without a counterpart are replaced: act finds no other form of one on this machine."""
 SECRETS = "REHEARSAL_SECRETS"
 """The one secret that act gets: a JSON object with the secrets of each job."""
 SECRETS_OF_JOB = f"fromJSON(secrets.{SECRETS})[github.job]"
@@ -50,15 +52,16 @@ def clean(
     text = [f"{workflow.file}: {name}" for name, _ in removed]
     text += [f"{workflow.file}: {name}" for name in IGNORED_BY_ACT if any(name in place for place in places)]
     actions: dict[str, str] = {}
-    for job in workflow.jobs:
-        for step in job.steps:
-            if step.uses:
-                actions[step.uses] = _counterpart(workflow, step.uses, mapped, is_tests=is_tests)
-                known = mapped.get(actions[step.uses], frozenset(step.given))
-                text += [
-                    f"{workflow.file}: {key} of {_repository(step.uses)}" for key in step.given if key not in known
-                ]
-    text += [f"{workflow.file}: {_repository(uses)}" for uses, by in actions.items() if by == STAND_IN]
+    for _, _, step in steps_of(top):
+        uses = step["uses"].text
+        name = _repository(uses)
+        if name in mapped:
+            actions[uses] = name
+            text += [f"{workflow.file}: {key} of {name}" for key in step["with"].table if key not in mapped[name]]
+        elif uses:
+            actions[STAND_IN_USES] = _stand_in(workflow, uses, mapped, is_tests=is_tests)
+            cuts.append(replace_value(step["uses"], STAND_IN_USES))
+            text.append(f"{workflow.file}: {name}")
     if is_tests and not runs_tests:
         cuts += [*_stand_ins(top)]
         text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
@@ -82,10 +85,7 @@ def _scoped(text: str) -> str:
     )
 
 
-def _counterpart(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, is_tests: bool) -> str:
-    name = _repository(uses).rpartition("/")[2]
-    if name in mapped and not uses.startswith((".", "docker:")):
-        return name
+def _stand_in(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]], *, is_tests: bool) -> str:
     if is_tests:
         return STAND_IN
     raise RefusedError(

@@ -11,7 +11,7 @@ from release_channels.model.github_settings import Policy
 from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.model.workflow_semantics.secrets import secrets_of
 from release_channels.rehearsal.actions.act import COMPOSITES, ActInvocation, ActResult
-from release_channels.rehearsal.actions.act_compat import LEFT_OUT, SECRETS, STAND_IN, Cleaned
+from release_channels.rehearsal.actions.act_compat import LEFT_OUT, SECRETS, Cleaned
 from release_channels.rehearsal.actions.permissions import job_token, rights_script
 from release_channels.rehearsal.actions.run import RunOverrides, WorkflowRunResult
 from release_channels.rehearsal.actions.runner_service import OWNER_ID, REPOSITORY_ID, RunnerSession
@@ -109,11 +109,12 @@ def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[s
 
 
 def mapped_actions() -> dict[str, frozenset[str]]:
-    """Return the actions with a local replacement, and the inputs that it supports."""
+    """Return the actions with a counterpart, each a directory of its own name, and the inputs that it supports."""
     found = {}
-    for path in sorted(COMPOSITES.glob("*/action.yml")):
-        found[path.parent.name] = frozenset(read_workflow(path.read_text(encoding="utf-8"), path.name)["inputs"].table)
-    return {name: inputs for name, inputs in found.items() if name != STAND_IN}
+    for path in sorted(COMPOSITES.glob("*/*/**/action.yml")):
+        inputs = read_workflow(path.read_text(encoding="utf-8"), path.name)["inputs"]
+        found[path.parent.relative_to(COMPOSITES).as_posix()] = frozenset(inputs.table)
+    return found
 
 
 def keep_log(environment: RehearsalEnvironment, session: RunnerSession, act_result: ActResult) -> None:

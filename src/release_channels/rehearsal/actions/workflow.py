@@ -13,14 +13,11 @@ from release_channels.model.workflow_semantics.permissions import permissions_of
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStep:
-    """One step: a shell command, or an action with its inputs."""
+    """One step: a shell command, or an action."""
 
     id: str
     name: str
     run: str
-    uses: str
-    given: tuple[str, ...]
-    """The keys below `with`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +105,4 @@ def _step(number: int, step: Value) -> WorkflowStep:
         id=step["id"].text or str(number),
         name=step["name"].text or step["run"].text or step["uses"].text,
         run=step["run"].text,
-        uses=step["uses"].text,
-        given=tuple(step["with"].table),
     )
