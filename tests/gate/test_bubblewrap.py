@@ -95,6 +95,28 @@ def test_a_linked_interpreter_is_visible(ready: Ready, offline: None, tmp_path: 
         assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 
 
+def test_an_interpreter_behind_links_is_visible_and_what_is_beside_them_is_not(
+    ready: Ready, offline: None, tmp_path: Path
+) -> None:
+    """As `~/.local/bin/python3.12` is: of a directory of links only the links themselves are shown."""
+    real = ready.candidate.contents.python_directories[0] / "bin" / "python3"
+    for name, target in (("first", real), ("second", tmp_path / "first" / "bin" / "python3")):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "python3").symlink_to(target)
+        (tmp_path / name / "private.txt").write_text("private\n")
+    environment = tmp_path / "environment"
+    python = environment / "bin" / "python"
+    linked = tmp_path / "second" / "bin" / "python3"
+    subprocess.run([uv_program(), "venv", "--quiet", "--relocatable", "--python", linked, environment], check=True)
+    python.unlink()
+    python.symlink_to(linked)
+    directories = python_directories(python, tmp_path, dict(os.environ))
+    contents = replace(ready.candidate.contents, environment=environment, python_directories=directories)
+    with _open(ready, contents) as sandbox:
+        assert _run(sandbox, "python -c 'import sys; print(sys.prefix)'") == (0, "/candidate\n")
+        assert _run(sandbox, f"cat {tmp_path}/first/private.txt {tmp_path}/second/private.txt")[0] == 1
+
+
 def test_the_sandbox_has_no_network_unless_allowed(ready: Ready, offline: None) -> None:
     """Not even this machine's loopback."""
     script = "import socket; s = socket.create_server(('127.0.0.1', 0)); print([n for _, n in socket.if_nameindex()])"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
 
-from release_channels.errors import FailedError, RefusedError
-from release_channels.release.verify import InstallResult, check_not_below, why_slow
+from release_channels.errors import FailedError, RefusedError, SlowError
+from release_channels.release.verify import InstallResult, check_not_below, install_all, why_slow
 from tests.support.distributions import Recipe, make_wheel
 from tests.support.verifying import ReleasedProject, delaying, yanking
 
@@ -442,3 +443,47 @@ def test_an_older_version_for_preview_users_fails(installed: str, fails: bool) -
         return
     with pytest.raises(FailedError, match=r"`pip install --pre demo-tool` installs 1\.2\.9, which is below 1\.3\.0"):
         check_not_below(came, Version("1.3.0"))
+
+
+_UNPACKING = "Collecting a\nInstalling collected packages: a, b\n"
+_SEARCHING = "INFO: pip is looking at multiple versions of a to determine which version is compatible\n"
+_GOOD = InstallResult("uv tool install demo-tool", Version("1.2.0"))
+
+
+def _slow(said: str) -> Callable[[], InstallResult]:
+    def act() -> InstallResult:
+        raise FailedError("`pip install demo-tool` had not ended", hint="the limit") from SlowError("slow", said=said)
+
+    return act
+
+
+def test_an_installer_that_is_only_slow_is_a_warning_beside_another_that_installed() -> None:
+    """Not the project's fault: it had found everything, and was unpacking it."""
+    own, others, warnings = install_all(_slow(_UNPACKING), lambda: _GOOD, lambda: _GOOD, lambda: _GOOD)
+    assert (own, others) == ([_GOOD], [_GOOD, _GOOD])
+    assert warnings == (
+        "`pip install demo-tool` had not ended; but `uv tool install demo-tool` installed 1.2.0 (the limit)",
+    )
+
+
+@pytest.mark.parametrize(
+    "acts",
+    [
+        pytest.param((_slow(_SEARCHING), lambda: _GOOD, lambda: _GOOD, lambda: _GOOD), id="it searches"),
+        pytest.param((_slow(_UNPACKING), lambda: _GOOD), id="alone"),
+        pytest.param((_slow(_UNPACKING), _slow(_UNPACKING), lambda: _GOOD, lambda: _GOOD), id="both"),
+    ],
+)
+def test_an_installer_without_an_end_fails_where_nothing_was_installed(
+    acts: tuple[Callable[[], InstallResult], ...],
+) -> None:
+    """And always while it searches: users of the project wait as long."""
+    with pytest.raises(FailedError, match="had not ended"):
+        install_all(*acts)
+
+
+def test_nothing_is_said_of_what_a_command_without_an_end_installs() -> None:
+    """Neither that it installs nothing nor that it is wrong."""
+    late = InstallResult("pip install --pre demo-tool", None, refusal="it took longer than 20 s", is_late=True)
+    (warning,) = check_not_below(late, Version("1.3.0"))
+    assert warning.startswith("it is not known what `pip install --pre demo-tool` installs: it took longer than 20 s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -189,7 +190,12 @@ def _failing(message: str, advice: str = "") -> Iterator[None]:
 def python_directories(python: Path, cwd: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     """List the directories of an environment's interpreter, under each of their names.
 
-    The path of uv's own interpreters contains a link with only the minor version in its name.
+    The path of uv's own interpreters contains a link with only the minor version in its name. A link to an interpreter
+    lies among other programs, as in `~/.local/bin`: of what is beside them nothing is listed.
     """
     prefix = Path(run(python, "-I", "-c", "import sys; print(sys.base_prefix)", cwd=cwd, env=env))
-    return tuple(dict.fromkeys((prefix, prefix.resolve(), python.readlink().parent.parent)))
+    found = [prefix, prefix.resolve()]
+    while python.is_symlink():
+        python = Path(os.path.normpath(python.parent / python.readlink()))
+        found.append(python.parent if python.is_symlink() else python.parent.parent)
+    return tuple(dict.fromkeys(found))

@@ -60,6 +60,8 @@ class InstallResult:
     refusal: str = ""
     works: str = ""
     """What of it was seen to work."""
+    is_late: bool = False
+    """True if its time ran out, so that nothing is known of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,11 @@ def _act(release: ReleaseContext) -> Report:
         expected = Expected(manifest.channel, manifest.version, wheel, release.patience.script, before, allow)
         guest = make_clean_installer(home, release.project, release.index, release.upstream, release.env)
         with console.progress(f"installing from the index, with {' and with '.join(release.installers)}"):
-            came = _all_of(*_acts(release.installers, guest, expected))
+            own, others, late = install_all(*_acts(release.installers, guest, expected))
     state = read_index(release.index, release.project.name)
     check = _check_public if expected.channel is Channel.PREVIEW else _check_preview
-    own, others = came[: len(came) // 2], came[len(came) // 2 :]
     public = tuple(warning for one in others for warning in check(one, state, guest, release))
-    warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + list(public)))
+    warnings = tuple(dict.fromkeys([warning for one in own for warning in one.warnings] + [*late, *public]))
     return Report(
         Result.DONE, f"from outside: {_describe(own)}; {_proven(own, expected)}",
         warnings=warnings, notes=final_for_older_python(state, manifest.version), files=manifest.files,
@@ -114,18 +115,33 @@ def _acts(installers: tuple[str, ...], guest: CleanInstaller, expected: Expected
     return [acts[installer] for acts in (own, others) for installer in installers]
 
 
-def _all_of(*acts: Callable[[], InstallResult]) -> list[InstallResult]:
-    """Do it all side by side and to the end, so that a failure tells of every installer that has one.
+def install_all(
+    *acts: Callable[[], InstallResult],
+) -> tuple[list[InstallResult], list[InstallResult], tuple[str, ...]]:
+    """Install side by side and to the end; return the results of either half of the acts, and warnings.
 
-    Raises: FailedError with everything that failed.
+    An installer that had everything and was still unpacking it is slow itself: where another one has installed the same
+    release, that is a warning.
+
+    Raises: FailedError with everything else that failed.
     """
     ends = run_parallel(*(_caught(act) for act in acts))
+    own, others = ([end for end in part if isinstance(end, InstallResult)] for part in _halves(ends))
     stops = [end for end in ends if isinstance(end, ReleaseError)]
-    if stops:
-        fine = [end for end in ends[: len(ends) // 2] if isinstance(end, InstallResult)]
-        hints = [*dict.fromkeys(stop.hint for stop in stops if stop.hint), *(f"but {_describe([one])}" for one in fine)]
-        raise FailedError("; ".join(str(stop) for stop in stops), hint="\n".join(hints)) from stops[0]
-    return [end for end in ends if isinstance(end, InstallResult)]
+    late = [stop for stop in stops if own and _was_installing(stop)]
+    if wrong := [stop for stop in stops if stop not in late]:
+        hints = [*dict.fromkeys(stop.hint for stop in wrong if stop.hint), *(f"but {_describe([one])}" for one in own)]
+        raise FailedError("; ".join(str(stop) for stop in wrong), hint="\n".join(hints)) from wrong[0]
+    return own, others, tuple(f"{stop}; but {_describe(own)} ({stop.hint})" for stop in late)
+
+
+def _halves(ends: list[_T]) -> tuple[list[_T], list[_T]]:
+    """Return what the installers of the channel at hand came to, and those of the other one."""
+    return ends[: len(ends) // 2], ends[len(ends) // 2 :]
+
+
+def _was_installing(stop: ReleaseError | None) -> bool:
+    return stop is not None and isinstance(stop.__cause__, SlowError) and bool(_INSTALLING.search(stop.__cause__.said))
 
 
 def _caught(act: Callable[[], _T]) -> Callable[[], _T | ReleaseError]:
@@ -187,6 +203,8 @@ def _install(
         return came
     if not isinstance(narrow, InstallResult):
         raise came
+    if _was_installing(came):
+        return replace(narrow, warnings=(*narrow.warnings, f"{came} ({came.hint}); but `{words(True)}` works"))
     breaks = "takes too long"
     if not isinstance(came.__cause__, SlowError):
         breaks = f"breaks on one ({prerelease_dependencies(guest, how)})"
@@ -321,7 +339,7 @@ def _other(words: str, version: Callable[[], Version]) -> InstallResult:
     try:
         return InstallResult(words, version())
     except SlowError as stop:
-        return InstallResult(words, None, refusal=f"{stop}{why_slow(stop.said)}")
+        return InstallResult(words, None, refusal=f"{stop}{why_slow(stop.said)}", is_late=True)
     except CommandError as stop:
         return InstallResult(words, None, refusal=stop.hint or str(stop))
 
@@ -335,6 +353,8 @@ def _check_public(
     """
     if came.version is not None and not came.version.is_prerelease:
         return ()
+    if came.is_late:
+        return (_late(came),)
     final = offered_final(state, guest.python_version)
     if final is None:
         return (_no_final(state, guest, release),)
@@ -357,6 +377,8 @@ def check_not_below(came: InstallResult, public: Version | None) -> tuple[str, .
     Raises: FailedError if they get an older one; that nothing can be had is a warning, since dependencies' pre-releases
     may be to blame.
     """
+    if came.is_late:
+        return (_late(came),)
     if came.version is None:
         return (f"`{came.command}` installs nothing: {came.refusal}",)
     if public is not None and came.version < public:
@@ -365,6 +387,10 @@ def check_not_below(came: InstallResult, public: Version | None) -> tuple[str, .
             hint="does the index show the new files already?",
         )
     return ()
+
+
+def _late(came: InstallResult) -> str:
+    return f"it is not known what `{came.command}` installs: {came.refusal} ({_SLOW})"
 
 
 def _no_final(state: IndexState, guest: CleanInstaller, release: ReleaseContext) -> str:
