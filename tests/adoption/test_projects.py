@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,14 +18,11 @@ from release_channels.release import pipeline
 from release_channels.release.step import Timeouts
 from tests.adoption.adopting import TOOL
 from tests.commands.doing import run_task
-from tests.support.distributions import make_wheel
+from tests.support.corpus import PROJECTS, create_repository, dependencies_index, names, path_with_python, read_case
 from tests.support.releasing import index_of
 from tests.support.repo import Repo
 
 SOURCE = Path(__file__).parents[2] / "src" / "release_channels"
-PROJECTS = Path(__file__).parents[1] / "data" / "projects"
-DEFAULT = "default"
-EXPECTED = "expected.toml"
 COMMANDS = ("init", "doctor", "preview", "bump", "tag", "public", "bump-dev")
 # These build and install; with --all alone.
 _LONG = ("preview", "public")
@@ -47,10 +41,10 @@ class Played:
 
 
 def _cases() -> Iterator[Any]:
-    for path in sorted(PROJECTS.glob(f"*/{EXPECTED}")):
-        case = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name in names():
+        case = read_case(name)
         marks = () if case.get("plain") else (pytest.mark.full,)
-        yield pytest.param(path.parent, case, id=path.parent.name, marks=marks)
+        yield pytest.param(PROJECTS / name, case, id=name, marks=marks)
 
 
 def test_words_that_a_command_must_not_print_can_be_printed() -> None:
@@ -63,27 +57,39 @@ def test_words_that_a_command_must_not_print_can_be_printed() -> None:
     assert {words for words in never - possible if words not in source} == set()
 
 
+@pytest.fixture
+def index(
+    case: Mapping[str, Any], tmp_path: Path, wheelhouse: Path, upstream: str, pytestconfig: pytest.Config
+) -> Iterator[str]:
+    """The index that the project's dependencies come from."""
+    installs = pytestconfig.getoption("--all")
+    with dependencies_index(tmp_path, case, wheelhouse, upstream, installs=installs) as address:
+        yield address
+
+
 @pytest.mark.parametrize(("directory", "case"), list(_cases()))
 def test_a_project_is_released_or_hears_the_true_reason(
     directory: Path,
     case: Mapping[str, Any],
     tmp_path: Path,
     tools: str,
-    upstream: str,
+    index: str,
     offline: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     pytestconfig: pytest.Config,
 ) -> None:
     """Each command ends as expected; one that refuses moves nothing, and then the rest is left out unless named."""
-    repo = _repository(tmp_path, directory, case)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+    monkeypatch.setenv("PATH", path_with_python(tmp_path, case))
+    repo = create_repository(tmp_path, directory, case)
     project = Repo(repo.root / case.get("directory", ""), repo.remote)
     play_all = pytestconfig.getoption("--all")
     for number, command in enumerate(COMMANDS):
         expected = case.get(command, {})
         if command in _LONG and not play_all:
             continue
-        monkeypatch.setenv("UV_DEFAULT_INDEX", tools if command == "init" else upstream)
+        monkeypatch.setenv("UV_DEFAULT_INDEX", tools if command == "init" else index)
         before = _moved(repo)
         played = _play(repo if command == "init" else project, command, expected.get("options", {}), capsys)
         wrong = _differences(repo, project, command, expected, played)
@@ -170,56 +176,3 @@ def _made(repo: Repo, command: str) -> str:
     if command == "tag":
         return repo.git("ls-remote", "--tags", "origin")
     return repo.git("log", "-1", "--format=%s")
-
-
-def _repository(place: Path, directory: Path, case: Mapping[str, Any]) -> Repo:
-    """Lay the case over the default project, and give it its history and its releases."""
-    tree = place / "tree"
-    shutil.copytree(PROJECTS / DEFAULT, tree)
-    shutil.copytree(directory, tree, symlinks=True, dirs_exist_ok=True)
-    for path in (EXPECTED, *case.get("without", ())):
-        (shutil.rmtree if (tree / path).is_dir() else Path.unlink)(tree / path)
-    history = case.get("history", {})
-    branch = history.get("branch", "main")
-    repo = Repo(place / "checkout", place / "remote.git")
-    begin = ("git", "init", "--quiet", f"--initial-branch={branch}")
-    subprocess.run([*begin, "--bare", str(repo.remote)], check=True)
-    tree.rename(repo.root)
-    subprocess.run([*begin, str(repo.root)], check=True)
-    repo.git("remote", "add", "origin", str(repo.remote))
-    if path := case.get("submodule"):
-        other = Repo.create(place / "other", {"README.md": "# Part\n"})
-        repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.remote), path)
-    repo.git("add", "--all")
-    subprocess.run(
-        ["git", "fast-import", "--quiet"], cwd=repo.root, check=True,
-        input=_commits(repo.git("write-tree"), history).encode(),
-    )  # fmt: skip
-    repo.git("push", "--quiet", "--tags", "--set-upstream", "origin", branch)
-    for version in case.get("released", ()):
-        make_wheel(index_of(repo), name="sluice", version=version, scripts={})
-    if case.get("released"):
-        (index_of(repo).parent / ".gitignore").write_text("*\n")
-    return repo
-
-
-def _commits(tree: str, history: Mapping[str, Any]) -> str:
-    """Write commits of the same tree for git's fast-import: one for each tag, the oldest first, then the tip.
-
-    Source: git's own manual, fast-import, input format.
-    """
-    month = 30 * 24 * 3600
-    who, now = "Tester <tester@example.com>", 1_790_000_000
-    tags, branch = history.get("tags", ()), history.get("branch", "main")
-    lines = []
-    for mark, name in enumerate((*tags, ""), 1):
-        when = f"{who} {now - (len(tags) - mark + 1) * month} +0000"
-        lines += [f"commit refs/heads/{branch}", f"mark :{mark}", f"committer {when}", "data 5", "work"]
-        lines += [f"M 040000 {tree} "]
-        if name and history.get("annotated", True):
-            lines += [f"tag {name}", f"from :{mark}", f"tagger {when}", "data 7", "release"]
-        elif name:
-            lines += [f"reset refs/tags/{name}", f"from :{mark}"]
-    for name in history.get("tip", ()):
-        lines += [f"reset refs/tags/{name}", f"from :{len(tags) + 1}"]
-    return "\n".join([*lines, ""])

@@ -95,7 +95,7 @@ def test_a_linked_interpreter_is_visible(ready: Ready, offline: None, tmp_path: 
         assert _run(sandbox, "python -c 'print(6 * 7)'") == (0, "42\n")
 
 
-def test_an_interpreter_behind_links_is_visible_and_what_is_beside_them_is_not(
+def test_an_interpreter_behind_links_is_visible_without_their_neighbours(
     ready: Ready, offline: None, tmp_path: Path
 ) -> None:
     """As `~/.local/bin/python3.12` is: of a directory of links only the links themselves are shown."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.cli.screen import BIN, Screen, run, table
 from tests.conftest import MakeRepo
+from tests.support.corpus import PROJECTS, create_repository, dependencies_index, path_with_python, read_case
 from tests.support.projects import Sample
 from tests.support.repo import Repo
 
@@ -66,20 +66,12 @@ class Case:
     is_quick: bool = True
     is_released: bool = False
     """True if main declares a version that has its tag, as between two releases."""
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
-    """Files of its own."""
-    tail: str = ""
-    """The end of its pyproject.toml."""
 
     def make(self, make_repo: MakeRepo) -> Repo:
         """Create the project."""
         files: dict[str, str | bytes] = {"noxfile.py": self.own, "tasks.py": _TASKS} if self.own else {}
         version = "1.2.0" if self.is_released else "1.2.0.dev0"
-        scripts = ("demo-tool", "demo") if self.files else ("demo-tool",)
-        sample = Sample(
-            backend=self.backend, version=version, files={**files, **self.files}, tail=self.tail, scripts=scripts
-        )
-        repo = make_repo(sample)
+        repo = make_repo(Sample(backend=self.backend, version=version, files=files))
         if self.is_released:
             repo.tag("v1.2.0")
         if not self.has_remote:
@@ -113,33 +105,6 @@ class Case:
         return INSTALLED[self.part].format(final="1.2.1" if self.is_released else "1.2.0")
 
 
-# What the project has that this tool was made for: an extra that needs a pre-release, a citation file with an older
-# version, two programs, and workflows that have nothing to do with a release, with actions of which none is known here.
-_OTHERS = {
-    ".github/workflows/parity.yml": (
-        "name: parity\non: push\njobs:\n  one:\n    runs-on: ubuntu-24.04\n    steps:\n"
-        "      - uses: actions/setup-python@v6\n      - run: exit 1\n"
-    ),
-    ".github/workflows/light.yml": (
-        "name: light\non: {workflow_run: {workflows: [test], types: [completed]}}\njobs:\n"
-        "  one:\n    uses: ./.github/workflows/parity.yml\n"
-    ),
-    "CITATION.cff": "title: demo-tool\nversion: 1.1.0\ndate-released: 2026-01-02\n",
-}
-_EXTRA = """
-[project.optional-dependencies]
-dev = ["pip>=20.0a1"]
-
-[[tool.release-channels.version-files]]
-path = "CITATION.cff"
-pattern = "version: {version}"
-follows = "finals"
-
-[[tool.release-channels.version-files]]
-path = "CITATION.cff"
-pattern = "date-released: {date}"
-follows = "finals"
-"""
 PARTS = {
     "setuptools, a preview": Case("setuptools", NO_GATE, part="preview"),
     "hatchling, the public release after one": Case(
@@ -154,14 +119,12 @@ FULL = {
     "pdm, a noxfile that cannot be joined": Case(
         "pdm-backend", NO_GATE, own=_NOXFILE.replace("nox\n", "nox, yaml\n", 1)
     ),
-    "hatchling, much of its own": Case("hatchling", is_locked=True, from_lock=True, files=_OTHERS, tail=_EXTRA),
     "uv, all at once": Case("uv_build", own=_NOXFILE, is_locked=True, has_remote=False, from_lock=True, is_quick=False),
 }
 
 
-def run_rehearsal(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
+def run_rehearsal(case: Case, repo: Repo, tool: Path) -> Screen:
     """Adopt the tool, commit, run the printed command, and assert that the project is unchanged."""
-    repo = case.make(make_repo)
     adoption = run(BIN / "release-channels", "init", "--tool", tool, *case.init, cwd=repo.root)
     assert adoption.code == 0, adoption.text
     has_own_file = (repo.root / "release_noxfile.py").exists()
@@ -176,7 +139,7 @@ def run_rehearsal(case: Case, make_repo: MakeRepo, tool: Path) -> Screen:
     return screen
 
 
-def check(screen: Screen, case: Case) -> None:
+def check(screen: Screen, case: Case, project: str = "demo-tool", installed: str = "") -> None:
     """Assert that every stage of the part passed, and which versions users get."""
     assert screen.code == 0, screen.text
     rows = table(screen.out)
@@ -184,8 +147,8 @@ def check(screen: Screen, case: Case) -> None:
     assert ("gate" in rows) is (case.init == GATE)
     assert rows["compare"][1].endswith(" are identical")
     what = f"the {case.part} part of the scenario" if case.part else "the whole scenario"
-    assert screen.last.startswith(f"done: demo-tool: {what} ran in ")
-    assert screen.last.endswith(f"; in the end users get {case.installed} (rehearsal)")
+    assert screen.last.startswith(f"done: {project}: {what} ran in ")
+    assert screen.last.endswith(f"; in the end users get {installed or case.installed} (rehearsal)")
 
 
 def check_nothing_is_left(directory: Path) -> None:
@@ -201,7 +164,7 @@ def test_an_adopted_project_is_rehearsed_in_part(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
     """With nox alone, as `init` prints, or from the lock, as in workflows; no file is left."""
-    check(run_rehearsal(case, make_repo, tool_wheel), case)
+    check(run_rehearsal(case, case.make(make_repo), tool_wheel), case)
     check_nothing_is_left(directory)
 
 
@@ -212,5 +175,30 @@ def test_every_backend_is_rehearsed_completely(
     make_repo: MakeRepo, tool_wheel: Path, directory: Path, case: Case
 ) -> None:
     """With and without a lock, a noxfile, tasks, a remote."""
-    check(run_rehearsal(case, make_repo, tool_wheel), case)
+    check(run_rehearsal(case, case.make(make_repo), tool_wheel), case)
+    check_nothing_is_left(directory)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_a_project_with_much_of_its_own_is_rehearsed_completely(
+    offline: None,
+    tool_wheel: Path,
+    directory: Path,
+    tmp_path: Path,
+    wheelhouse: Path,
+    upstream: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it has of its own is left alone and named; pip, which finds no end, does not stop the release."""
+    name = "much-of-its-own"
+    expected, case = read_case(name), Case("uv_build", from_lock=True, is_quick=False)
+    monkeypatch.setenv("PATH", path_with_python(tmp_path, expected))
+    with dependencies_index(tmp_path, expected, wheelhouse, upstream) as index:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+        repo = create_repository(tmp_path, PROJECTS / name, expected)
+        screen = run_rehearsal(case, repo, tool_wheel)
+    check(screen, case, "sluice", "public: 1.2.0, preview: pip not known after 30 s / uv 1.2.1.dev3")
+    assert "started by push, but not part of the release: parity.yml" in screen.text
+    assert "the reusable workflow ./.github/workflows/parity.yml cannot be rehearsed: light.yml" in screen.text
     check_nothing_is_left(directory)

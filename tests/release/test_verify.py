@@ -457,7 +457,7 @@ def _slow(said: str) -> Callable[[], InstallResult]:
     return act
 
 
-def test_an_installer_that_is_only_slow_is_a_warning_beside_another_that_installed() -> None:
+def test_an_installer_that_is_only_slow_is_a_warning_where_another_one_installed() -> None:
     """Not the project's fault: it had found everything, and was unpacking it."""
     own, others, warnings = install_all(_slow(_UNPACKING), lambda: _GOOD, lambda: _GOOD, lambda: _GOOD)
     assert (own, others) == ([_GOOD], [_GOOD, _GOOD])

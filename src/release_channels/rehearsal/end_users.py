@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.adapters.process import run, run_parallel
 from release_channels.adapters.uv import python_of, uv_program
-from release_channels.errors import CommandError
+from release_channels.errors import CommandError, SlowError
 from release_channels.model.install_commands import pip_command
 from release_channels.model.version import Channel
 from release_channels.rehearsal.environment import RehearsalEnvironment
@@ -28,6 +28,15 @@ class Resolved:
     installer: str
     channel: Channel
     version: Version | None
+    late: float = 0
+    """The seconds after which it had not ended, so that nothing is known of it."""
+
+    @property
+    def shown(self) -> str:
+        """The version, or what is known instead."""
+        if self.late:
+            return f"not known after {self.late:g} s"
+        return str(self.version) if self.version else "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class EndUsers:
     def _got(self, installer: str, channel: Channel) -> Resolved:
         try:
             version = self._pip(channel) if installer == "pip" else self._uv(channel)
+        except SlowError:
+            return Resolved(installer, channel, None, self.guest.seconds)
         except CommandError:  # there is nothing to be had, or it does not resolve: a user gets nothing
             version = None
         return Resolved(installer, channel, version)
@@ -106,9 +117,7 @@ def describe(got: tuple[Resolved, ...]) -> str:
 
 
 def _of_channel(got: tuple[Resolved, ...], channel: Channel) -> str:
-    versions: Mapping[str, str] = {
-        one.installer: str(one.version) if one.version else "nothing" for one in got if one.channel is channel
-    }
+    versions = {one.installer: one.shown for one in got if one.channel is channel}
     if len(set(versions.values())) == 1:
         return next(iter(versions.values()))
     return " / ".join(f"{installer} {version}" for installer, version in versions.items())
