@@ -130,7 +130,7 @@ print("so far", flush=True)
 time.sleep(60)
 """
 _INTERRUPTED = f"""
-import sys
+import sys, time
 from pathlib import Path
 from release_channels.errors import CommandError
 from release_channels.adapters.process import run, run_parallel
@@ -142,10 +142,20 @@ def act(name):
         run(sys.executable, "-c", family, str(place / name), cwd=place)
     except CommandError:
         pass
+    late()
+
+def late():
     run(sys.executable, "-c", "import sys; open(sys.argv[1], 'w')", str(place / "started-afterwards"), cwd=place)
 
+def idle():
+    while not (place / "interrupted").exists():
+        time.sleep(0.02)
+    late()
+
 try:
-    if sys.argv[2] == "two":
+    if sys.argv[2] == "idle":
+        run_parallel(lambda: act("one"), idle)
+    elif sys.argv[2] == "two":
         run_parallel(lambda: act("one"), lambda: run_parallel(lambda: act("other")))
     else:
         act("one")
@@ -159,7 +169,14 @@ def _assert_gone(file: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
-@pytest.mark.parametrize(("how", "files"), [("one", ["one"]), ("two", ["one", "other"])], ids=["alone", "side by side"])
+@pytest.mark.parametrize(
+    ("how", "files"),
+    [
+        pytest.param("one", ["one"], id="alone"),
+        pytest.param("two", ["one", "other"], id="side by side"),
+        pytest.param("idle", ["one"], id="one of them between two programs"),
+    ],
+)
 def test_an_interrupt_ends_every_program_and_starts_none(tmp_path: Path, how: str, files: list[str]) -> None:
     """Also programs that ignore SIGTERM, with their children."""
     child = subprocess.Popen([*_code(_INTERRUPTED), str(tmp_path), how], stdout=subprocess.PIPE, text=True)
@@ -167,6 +184,9 @@ def test_an_interrupt_ends_every_program_and_starts_none(tmp_path: Path, how: st
     while time.monotonic() < end and not all((tmp_path / name).exists() for name in files):
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
+    while time.monotonic() < end and survivors([int(pid) for pid in (tmp_path / "one").read_text().split()]):
+        time.sleep(0.02)  # the interrupt has come once it ends them
+    (tmp_path / "interrupted").touch()
     out, _ = child.communicate(timeout=20)
     assert out == "interrupted\n"
     for name in files:
