@@ -40,7 +40,7 @@ def bump(
     from release_channels.commands.bump import BumpRequest, bump
 
     request = BumpRequest(to, part, commit, pull_request)
-    with _open_task(index) as task:
+    with _open_task("bump", index) as task:
         today = datetime.now(UTC).date()
         task.run.outcome = bump(task.context, request, today=today, dry_run=_dry(context, dry_run))
 
@@ -59,7 +59,7 @@ def bump_dev(
     from release_channels.commands.bump import BumpRequest, bump_dev
 
     request = BumpRequest(to, part, commit, pull_request)
-    with _open_task(index) as task:
+    with _open_task("bump-dev", index) as task:
         task.run.outcome = bump_dev(task.context, request, dry_run=_dry(context, dry_run))
 
 
@@ -88,7 +88,7 @@ def tag(
     from release_channels.commands.tag import TagRequest, tag
 
     request = TagRequest(version, sign, wait, watch, names_commit=bool(commit))
-    with _open_task(index, revision=commit or "HEAD") as task:
+    with _open_task("tag", index, revision=commit or "HEAD") as task:
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
@@ -104,7 +104,7 @@ def status(_: Context, json: bool = False, html: str = "", exit_code: bool = Fal
     """Show both channels, what is unfinished, and what is next."""
     from release_channels.commands.status import print_status
 
-    with _open_task(index, reports_itself=True) as task:
+    with _open_task("status", index, reports_itself=True) as task:
         converged = print_status(task.context, as_json=json, html=html)
         task.run.exit_code = int(exit_code and not converged)
 
@@ -120,7 +120,7 @@ def resume(context: Context, tag: str, index: str = "", dry_run: bool = False) -
     """Emergency: complete an interrupted public release."""
     from release_channels.commands.resume import resume
 
-    with _open_task(index) as task:
+    with _open_task("resume", index) as task:
         resume(task, tag, publishes=bool(index), dry_run=_dry(context, dry_run))
 
 
@@ -129,7 +129,7 @@ def yank(_: Context, version: str, reason: str = "", index: str = "") -> None:
     """Emergency: show how to yank a release, then check it."""
     from release_channels.commands.yank import yank
 
-    with _open_task(index) as task:
+    with _open_task("yank", index) as task:
         task.run.outcome = yank(task.context, version, reason=reason)
 
 
@@ -139,7 +139,7 @@ def serve_index(context: Context, port: str = "") -> None:
     from release_channels.cli.run import task_run
     from release_channels.commands.serve_index import keep_open, parse_port
 
-    with task_run(Path.cwd(), reports_itself=True):
+    with task_run("serve-index", Path.cwd(), reports_itself=True):
         keep_open(Path.cwd(), parse_port(port), dry_run=context.config.run.dry)
 
 
@@ -156,7 +156,7 @@ def install_commands(_: Context, channel: str = "", format: str = "text", write:
     from release_channels.adoption.install_guide import README, keep_block, print_commands
     from release_channels.cli.run import task_run
 
-    with task_run(Path.cwd(), reports_itself=True):
+    with task_run("install-commands", Path.cwd(), reports_itself=True):
         if write or check:
             keep_block(Path.cwd(), write or README, channel=channel, check=check)
         else:
@@ -192,7 +192,7 @@ def init(
     from release_channels.commands.bump import open_dev_line
     from release_channels.commands.status import read_next_here
 
-    with task_run(Path.cwd()) as run:
+    with task_run("init", Path.cwd()) as run:
         request = InitRequest(tuple(ns.task_names), tool, _choose(gate, no_gate), update, check, commit, path)
         run.outcome = init(Path(path), request, os.environ, dry_run=_dry(context, dry_run), open_dev_line=open_dev_line)
         if run.outcome.result.is_good and not run.outcome.next:
@@ -207,7 +207,7 @@ def doctor(_: Context, json: bool = False, index: str = "") -> None:
     from release_channels.commands.status import read_next_here
 
     root = Path.cwd()
-    with _open_task(index or DEFAULT, reports_itself=True) as task:  # a real release is what would fail
+    with _open_task("doctor", index or DEFAULT, reports_itself=True) as task:  # a real release is what would fail
         task.run.exit_code = print_diagnosis(
             task.context, tuple(ns.task_names), lambda _: read_next_here(root, index), as_json=json
         )
@@ -224,16 +224,18 @@ def setup_publishing(context: Context, apply: bool = False, index: str = "pypi",
     """Once: show the set-up of the index and of GitHub."""
     from release_channels.adoption.setup_publishing import setup_publishing
 
-    with _open_task(index) as task:
+    with _open_task("setup-publishing", index) as task:
         task.run.outcome = setup_publishing(task.context, apply=apply, dry_run=_dry(context, dry_run))
 
 
-def _open_task(index: str, *, revision: str = "HEAD", reports_itself: bool = False) -> AbstractContextManager[TaskRun]:
+def _open_task(
+    name: str, index: str, *, revision: str = "HEAD", reports_itself: bool = False
+) -> AbstractContextManager[TaskRun]:
     """Run a task on the project here; what comes next is read from the state that it leaves."""
     from release_channels.cli.run import open_task
     from release_channels.commands.status import read_next
 
-    return open_task(Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
+    return open_task(name, Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
 
 
 def _in_directory(path: str, command: str) -> str:

@@ -17,7 +17,8 @@ from release_channels.adoption.detect import foreign_settings
 from release_channels.adoption.inspect import inspect_project
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.errors import FailedError, RefusedError, UsageError
-from release_channels.model.outcome import Result, first_command
+from release_channels.model.outcome import Result
+from release_channels.model.refusal import first_command
 from tests.adoption.adopting import TOOL, adopt, files
 from tests.cli.screen import BIN, run
 from tests.commands.doing import run_task
@@ -463,7 +464,7 @@ def test_a_tool_from_a_checkout_is_reported_as_local(
     repo = make_repo(Sample())
     adopt(repo, tool=str(wheel))
     assert f"release-channels[gate,rehearsal] @ {wheel.as_uri()}" in (repo.root / "noxfile.py").read_text()
-    assert "names a tool of this machine: before you push, renew it" in capsys.readouterr().err
+    assert "names a tool of this machine, which CI does not have: before you push" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tool", ["requests==2", "no such thing", "/nowhere/at.whl"])

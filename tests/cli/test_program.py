@@ -22,10 +22,34 @@ SCRIPT = BIN / "release-channels"
     [
         pytest.param(["nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="task"),
         pytest.param(["rehearse"], "'rehearse' is not a task", "it is a session: `nox -s rehearse`", id="session"),
-        pytest.param(["bmup"], "'bmup' is not a task", "did you mean `release-channels bump`?", id="misspelt task"),
+        pytest.param(
+            ["bmup", "--index", "local"],
+            "'bmup' is not a task",
+            "next: release-channels bump --index local",
+            id="misspelt task",
+        ),
+        pytest.param(
+            ["rehearse", "--quick"],
+            "'rehearse' is not a task",
+            "next: nox -s rehearse -- --quick",
+            id="session's option",
+        ),
+        pytest.param(
+            ["tag", "v1.2.0", "--sign"],
+            "tag takes no 'v1.2.0' without an option",
+            "next: release-channels tag --version 1.2.0 --sign",
+            id="version of tag",
+        ),
+        pytest.param(
+            ["bump", "1.2.0"], "bump takes no '1.2.0'", "next: release-channels bump --to 1.2.0", id="version of bump"
+        ),
+        pytest.param(["doctor", "x"], "doctor takes no 'x'", "next: release-channels --help doctor", id="stray word"),
         pytest.param(["tag", "--nosuch"], "'--nosuch' is not an option of tag", "--help tag", id="option"),
         pytest.param(
-            ["status", "--indx", "local"], "option of status", "did you mean `--index`?", id="misspelt option"
+            ["status", "--indx", "local"],
+            "option of status",
+            "next: release-channels status --index local",
+            id="misspelt option",
         ),
         pytest.param(
             ["--status"], "'--status' is not an option of release-channels", "--list", id="option like a task"
@@ -43,7 +67,7 @@ def test_an_invalid_command_line_gets_a_next_step(
     assert screen.code == 2
     assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
     screen.shows(message, then)
-    assert "did you mean `release-channels" not in screen.text or not words[-1].startswith("--")
+    assert "did you mean `release-channels" not in screen.text or not words[0].startswith("--")
 
 
 def test_the_next_step_is_never_the_refused_command(make_repo: MakeRepo) -> None:

@@ -256,7 +256,7 @@ def test_a_second_bump_hints_to_commit_the_first(project: Repo, capsys: pytest.C
     assert bump(project) == 0
     capsys.readouterr()
     assert bump(project, commit=True) == 0
-    assert "commit that and merge it" in capsys.readouterr().out
+    assert "commit and push that, then" in capsys.readouterr().out
 
 
 def test_a_tag_version_needs_no_bump(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -293,7 +293,7 @@ def test_bump_of_a_tag_version_writes_changelog_and_copies(
     assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
     assert (repo.root / "CITATION.cff").read_text() == "version: 1.2.0\n"
     assert bump(repo, to="1.2.0") == 0
-    assert "merge it, then `release-channels tag --version 1.2.0 --index local`" in capsys.readouterr().out
+    assert "; `release-channels tag --version 1.2.0 --index local`" in capsys.readouterr().out
     repo.git("push", "--quiet")
     assert tag(repo, version="1.2.0", dry_run=True) == 0
 

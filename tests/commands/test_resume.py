@@ -46,7 +46,7 @@ UNREPRODUCIBLE = f"{RANDOM}def during(kind):\n    Path('noise.txt').write_text(o
 
 def finish(repo: Repo, tag: str = TAG, *, publishes: bool = True, dry_run: bool = False) -> Outcome:
     """Resume on the local index, with waits cut short."""
-    with suppress(Exit), open_task(repo.root, "local", read_next) as task:
+    with suppress(Exit), open_task("resume", repo.root, "local", read_next) as task:
         resume(task, tag, publishes=publishes, dry_run=dry_run, patience=PATIENCE)
     return task.run.outcome
 

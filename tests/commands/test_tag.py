@@ -896,7 +896,7 @@ def test_an_internal_error_shows_no_traceback(ready: Repo) -> None:
         "from invoke.exceptions import Exit\n"
         "from release_channels.cli.run import task_run\n"
         "try:\n"
-        "    with task_run(Path.cwd()) as run: run.outcome = None.root\n"
+        "    with task_run('tag', Path.cwd()) as run: run.outcome = None.root\n"
         "except Exit as stop: raise SystemExit(stop.code)\n",
         cwd=ready.root,
     )  # fmt: skip
@@ -943,5 +943,5 @@ def test_an_uncommitted_bump_is_reported(make_repo: MakeRepo, capsys: pytest.Cap
     assert tag(repo) == 1
     assert repo.fingerprint() == before
     shown = capsys.readouterr().err
-    assert "the working tree declares 1.2.0, uncommitted: commit and merge that, then tag it" in shown
+    assert "the working tree declares 1.2.0, uncommitted: bring that to main, then tag it" in shown
     assert "make it final first" not in shown

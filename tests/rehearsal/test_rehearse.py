@@ -163,6 +163,7 @@ def test_a_dry_run_of_rehearse_writes_nothing(adopted: Adopted, directory: Path)
     before = repo.fingerprint()
     outcome = run_rehearsal((), root=repo.root, env=dict(os.environ), dry_run=True)
     assert outcome.line == "planned: demo-tool 1.2.0.dev0 would be rehearsed (rehearsal)"
+    assert outcome.next == "nox -s rehearse"
     assert repo.fingerprint() == before
     assert list(directory.iterdir()) == []
 

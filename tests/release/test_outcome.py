@@ -15,7 +15,7 @@ from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment
 from release_channels.cli.report import report_outcome
 from release_channels.errors import RefusedError
-from release_channels.model.outcome import Outcome, Result, first_command
+from release_channels.model.outcome import Outcome, Result
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 from tests.support.staging import build_sample, copy_repo
@@ -156,23 +156,6 @@ def test_no_outcome_field_is_a_runner_command(
     )
     assert captured.out.splitlines()[-1].startswith("failed: ")
     assert "\x1b" not in captured.out.splitlines()[-1]
-
-
-NEXT = {
-    "a command": ("write it: `release-channels bump` does", "release-channels bump"),
-    "what deletes is passed over": ("`git push --delete origin v1` and `release-channels tag`", "release-channels tag"),
-    "a local deletion": ("`git tag --delete v1`, then look", ""),
-    "what removes files": ("`git rm --cached x`", ""),
-    "a place to fill in": ("`release-channels tag --version X.Y.Z`", ""),
-    "a placeholder": ("`release-channels init --tool release-channels==VERSION --update`", ""),
-    "a file name": ("see `pyproject.toml`", ""),
-}
-
-
-@pytest.mark.parametrize(("hint", "command"), NEXT.values(), ids=NEXT)
-def test_a_deleting_command_is_never_the_next_step(hint: str, command: str) -> None:
-    """It is the hint's first command that can be typed unchanged."""
-    assert first_command(hint) == command
 
 
 COMMANDS = {

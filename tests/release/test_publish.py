@@ -567,7 +567,7 @@ def test_a_commit_that_is_not_on_main_is_refused(
     repo.commit("mine alone")
     outcome = refused()
     assert "is not contained in origin/main" in outcome.message
-    assert "merge it first, or practise on the local index" in outcome.hint
+    assert "push or merge it first, or practise on the local index" in outcome.hint
 
 
 @pytest.mark.parametrize("session", ["build", "preview-publish"])

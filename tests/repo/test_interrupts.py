@@ -51,7 +51,7 @@ WORK = {
     "beside": beside,
 }
 try:
-    with task_run(here) as task, temporary_directory("test", here / "tmp"):
+    with task_run("doctor", here) as task, temporary_directory("test", here / "tmp"):
         WORK[sys.argv[1]]()
 except Exit as stop:
     sys.exit(stop.code)

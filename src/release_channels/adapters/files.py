@@ -143,7 +143,7 @@ def checkout_lock(root: Path) -> Iterator[None]:
         except Timeout as err:  # an OSError, too
             raise RefusedError(
                 "another release run is at work in this checkout",
-                hint="wait until it has ended, then start this one again",
+                hint="wait until it has ended",
             ) from err
     try:
         yield

@@ -316,15 +316,15 @@ def _refuse_loss(root: Path, replaced: Sequence[str]) -> None:
     if lost:
         raise RefusedError(
             f"an update would replace what git cannot restore: {', '.join(lost)}",
-            hint="commit them first, then run the same again",
+            hint="commit them first",
         )
 
 
 def _warn_of_tool(plan: AdoptionPlan) -> None:
     if "file:" in plan.requirement:
         console.warn(
-            f"{plan.noxfile} names a tool of this machine: before you push, renew it with "
-            "`release-channels init --tool release-channels==VERSION --update`"
+            f"{plan.noxfile} names a tool of this machine, which CI does not have: before you push, name one that it "
+            "can install, `release-channels init --update --tool REQUIREMENT`"
         )
 
 

@@ -161,7 +161,7 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
-            raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="fix it, and try again") from err
+            raise RefusedError(f"{path} cannot be read: {err.strerror or err}", hint="fix it") from err
 
     def text(self, path: str) -> str | None:
         """Read a text file, including its line endings; None if it does not exist.

@@ -300,7 +300,7 @@ def _find(text: str, file: str) -> _Place:
     if not begins and not ends:
         raise RefusedError(
             f"{file} has no place for the install commands",
-            hint=f"put these two lines where they belong, and run the same again:\n{_MARKERS}",
+            hint=f"put these two lines where they belong, once each:\n{_MARKERS}",
         )
     if len(begins) != 1 or len(ends) != 1 or ends[0].start() < begins[0].end():
         lines = ", ".join(str(text.count("\n", 0, found.start()) + 1) for found in (*begins, *ends))

@@ -85,7 +85,7 @@ def parse_noxfile(text: str, path: str = NOXFILE) -> Noxfile:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as err:
-        raise RefusedError(f"{path} is not valid Python: {err}", hint="fix it, and try again") from err
+        raise RefusedError(f"{path} is not valid Python: {err}", hint="fix it") from err
     modules = {name for node in ast.walk(tree) for name in _imported(node)}
     known = {*sys.stdlib_module_names, "nox", "release_channels"}
     return Noxfile(

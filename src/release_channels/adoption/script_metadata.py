@@ -71,9 +71,7 @@ def _read(text: str, path: str) -> tomlkit.TOMLDocument:
     try:
         return tomlkit.parse("".join(f"{line[2:] if line.startswith('# ') else line[1:]}\n" for line in lines))
     except tomlkit.exceptions.TOMLKitError as err:
-        raise RefusedError(
-            f"the script block of {path} is not valid TOML: {err}", hint="fix it, and try again"
-        ) from err
+        raise RefusedError(f"the script block of {path} is not valid TOML: {err}", hint="fix it") from err
 
 
 def _requirements(document: Any) -> list[str]:

@@ -67,7 +67,7 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as err:
-        raise RefusedError(f"{path} is not valid Python: {err}", hint="fix it, and try again") from err
+        raise RefusedError(f"{path} is not valid Python: {err}", hint="fix it") from err
     modules = {name for node in ast.walk(tree) for name in _imported(node)}
     names = [target.id for node in tree.body for target in _targets(node) if isinstance(target, ast.Name)]
     return TasksFile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 import sys
 from importlib.metadata import version
 from typing import NoReturn
@@ -14,11 +15,16 @@ from invoke.program import Program
 
 from release_channels.adapters import console
 from release_channels.errors import UsageError
-from release_channels.model.outcome import PROGRAM, first_command
+from release_channels.model.outcome import PROGRAM
+from release_channels.model.refusal import first_command
 from release_channels.model.session_names import SESSION_NAMES
+from release_channels.model.version import try_version
 
 _UNKNOWN = re.compile(r"No idea what '(?P<word>.*)' is!", re.DOTALL)
 _NO_VALUE = re.compile(r"Flag <Argument: (?P<name>[\w-]+).*needed value and was not given one", re.DOTALL)
+
+_VERSIONED = {"bump": "--to", "bump-dev": "--to", "tag": "--version"}
+"""The option of each task that takes a version, which people type without it."""
 
 
 class TaskProgram(Program):
@@ -61,6 +67,11 @@ class TaskProgram(Program):
         console.result(f"`{PROGRAM} --help TASK` shows the options of a task. Options before the task:\n")
         self.print_columns(self.initial_context.help_tuples())
 
+    def _with(self, word: str, *others: str) -> str:
+        """Return the command that was typed, with other words in the place of a wrong one."""
+        at = self.argv.index(word)
+        return shlex.join([PROGRAM, *self.argv[1:at], *others, *self.argv[at + 1 :]])
+
     def _explain(self, err: ParseError) -> NoReturn:
         """Describe what cannot be read, and what can be typed instead.
 
@@ -73,16 +84,23 @@ class TaskProgram(Program):
             hint = f"`{PROGRAM} --help {task}` names its options"
         if found := _UNKNOWN.search(text):
             word = found["word"]
-            what = f"an option of {task or PROGRAM}" if word.startswith("-") else "a task"
-            text = f"{word[:60]!r} is not {what}"
-            if word in SESSION_NAMES:
-                hint = f"it is a session: `nox -s {word}`"
-            elif word.startswith("-"):
+            if word.startswith("-"):
+                text = f"{word[:60]!r} is not an option of {task or PROGRAM}"
                 options = [] if err.context is None else [flag for flag in err.context.flags if flag.startswith("--")]
                 if close := difflib.get_close_matches(word, options, n=1):
-                    hint = f"did you mean `{close[0]}`? {hint}"
-            elif close := difflib.get_close_matches(word, names, n=1):
-                hint = f"did you mean `{PROGRAM} {close[0]}`? {hint}"
+                    hint = f"did you mean `{self._with(word, close[0])}`? {hint}"
+            elif task:
+                text = f"{task} takes no {word[:60]!r} without an option"
+                if task in _VERSIONED and (meant := try_version(word.removeprefix("v"))):
+                    hint = f"did you mean `{self._with(word, _VERSIONED[task], str(meant))}`? {hint}"
+            elif word in SESSION_NAMES:
+                text, at = f"{word!r} is not a task", self.argv.index(word)
+                options = ["--", *self.argv[at + 1 :]] if self.argv[at + 1 :] else []
+                hint = f"it is a session: `{shlex.join(['nox', '-s', word, *options])}`"
+            else:
+                text = f"{word[:60]!r} is not a task"
+                if close := difflib.get_close_matches(word, names, n=1):
+                    hint = f"did you mean `{self._with(word, close[0])}`? {hint}"
         elif found := _NO_VALUE.search(text):
             text = f"--{found['name']} needs a value"
         console.error(UsageError(text, hint=hint))

@@ -20,7 +20,7 @@ from release_channels.adapters.tool_lock import warn_on_version_mismatch
 from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import CommandError, RefusedError, ReleaseError, UnansweredError, UsageError
-from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM, Outcome, Result, first_command, name_index
+from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM, Outcome, Result, name_index
 from release_channels.model.redact import printable
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Run:
     """The index in use, which the commands of hints name."""
     next: str = ""
     """The next command, from the observed state; empty while that is unknown."""
-    again: str = ""
-    """The command to try again, where neither the state nor a hint names one."""
+    typed: str = ""
+    """The command that was typed."""
     usage: str = ""
-    """The command that shows what may be typed, for what cannot be typed again as it is; empty: `again` does."""
+    """The command that shows what may be typed."""
     is_part: bool = False
     """True if a task runs the session, and the task is what is typed again."""
     exit_code: int = 0
@@ -75,13 +75,23 @@ class Run:
         console.set_verbose(options.verbose)
         self.index = getattr(options, "index", None) or "local"
         if not self.is_part:
-            self.again = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
+            self.typed = shlex.join(["nox", "-s", self.name, *(["--", *words] if words else [])])
         self.dry_run = self.dry_run or options.dry_run
         return replace(options, dry_run=self.dry_run)
 
-    def next_after(self, hint: str) -> str:
-        """Return the next command after an error: from the observed state, otherwise the first in its hint."""
-        return self.next or first_command(hint) or self.again
+    def next_after(self, hint: str, stop: ReleaseError | None = None, *, state: str = "") -> str:
+        """Return what comes after an error, or after a decision not to go on."""
+        from release_channels.model.refusal import next_after_error  # which a run that goes well does not need
+
+        return next_after_error(
+            self.typed,
+            hint,
+            index=self.index,
+            state=state or self.next,
+            usage=self.usage if isinstance(stop, UsageError) else "",
+            is_unanswered=isinstance(stop, UnansweredError),
+            is_foreign=isinstance(stop, CommandError),
+        )
 
 
 @contextmanager
@@ -107,7 +117,7 @@ def session_run(
     hint = retry_hint or f"`{again}`{'' if within else ' with the same options'} continues from the current state"
     run = Run(name, root, read_actions(env), hint, dry_run, rehearsal or is_rehearsal(env), redact)
     run.usage, run.is_part = f"nox -s {name} -- --help" if not within else "", bool(within)
-    run.again = within or run.usage
+    run.typed = again
     with terminate_gracefully():
         with _catch_errors(run):
             warn_on_version_mismatch(root)
@@ -120,7 +130,7 @@ def session_run(
 
 
 @contextmanager
-def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
+def task_run(name: str, root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     """Run a task and report its outcome; with `reports_itself` only errors are printed.
 
     Raises: Exit with the code for the shell, unless that is 0.
@@ -128,7 +138,7 @@ def task_run(root: Path, *, reports_itself: bool = False) -> Iterator[Run]:
     from invoke.exceptions import Exit
 
     run = Run("", root, read_actions(os.environ), _TASK_RETRY, rehearsal=is_rehearsal(), reports_itself=reports_itself)
-    run.again = f"{PROGRAM} --list"
+    run.typed, run.usage = _typed(name), f"{PROGRAM} --help {name}"
     with terminate_gracefully():
         with _catch_errors(run):
             yield run
@@ -153,13 +163,13 @@ FindNext = Callable[["TaskContext"], str]
 
 @contextmanager
 def open_task(
-    root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
+    name: str, root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
 ) -> Iterator[TaskRun]:
     """Run a task with the context of a commit and an index, and find the next command afterwards.
 
     Raises: Exit with the code for the shell, unless that is 0.
     """
-    with task_run(root, reports_itself=reports_itself) as run:
+    with task_run(name, root, reports_itself=reports_itself) as run:
         run.index = index or DEFAULT_INDEX
         with ExitStack() as stack:
             with console.progress("looking at the project and its index"):
@@ -170,17 +180,18 @@ def open_task(
             try:
                 yield TaskRun(run, context)
             except ReleaseError as stop:
-                if not isinstance(stop, UnansweredError | CommandError):  # it would be waited for once more
-                    run.next = _other_than_typed(find_next(context), stop.hint)
+                # What did not answer would be waited for once more, and a wrong request is about no state.
+                if not isinstance(stop, UnansweredError | CommandError | UsageError):
+                    run.next = find_next(context)
                 raise
             if not (reports_itself or run.is_reported):
                 run.outcome = replace(run.outcome, next=run.outcome.next or find_next(context))
 
 
-def _other_than_typed(command: str, hint: str) -> str:
-    """Return the next command, unless it is the task that was refused just now and the hint names another one."""
-    repeats = command.split()[1:2] == sys.argv[1:2] and command.startswith(PROGRAM)
-    return "" if repeats and first_command(hint) else command
+def _typed(task: str) -> str:
+    """Return a task as it was typed; its name alone where it was not started from a command line."""
+    words = sys.argv[1:]
+    return shlex.join([PROGRAM, *(words[words.index(task) :] if task in words else [task])])
 
 
 @contextmanager
@@ -212,9 +223,7 @@ def _report_error(run: Run, stop: ReleaseError) -> Outcome:
     """Turn an error into an outcome; one that nothing else would report is printed."""
     result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
     hint = name_index(stop.hint, run.index)
-    following = run.next_after(hint)
-    if isinstance(stop, UsageError) and following == run.again:
-        following = run.usage or following
+    following = run.next_after(hint, stop)
     if run.reports_itself:
         console.error(type(stop)(str(stop), hint=hint))
         console.next_step(following)

@@ -93,14 +93,14 @@ def _bump(context: TaskContext, request: BumpRequest, today: date, *, dry_run: b
             return _nothing(project, *_after_final(context, current, taken))
         # The version was made final by hand, or a copy was listed after that.
         text, branch = f"Write {current} everywhere", f"copies-{current}"
-        then = "merge it, then `release-channels tag --commit HEAD`"
+        then = "`release-channels tag --commit HEAD`"
         return _carry_out(
             context, BumpPlan(current, current, _each_file_once(late), text, branch, then), request, dry_run=dry_run
         )
     target = next_final(current, taken, to=request.to, part=request.part, is_declared=is_written)
     edits = plan_final(context, project, read, target, today)
     then = "`release-channels tag`" if is_written else f"`release-channels tag --version {target}`"
-    plan = BumpPlan(current, target, edits, bump_subject(target), f"release-{target}", f"merge it, then {then}")
+    plan = BumpPlan(current, target, edits, bump_subject(target), f"release-{target}", then)
     return _carry_out(context, plan, request, dry_run=dry_run)
 
 
@@ -143,8 +143,7 @@ def _bump_dev(context: TaskContext, request: BumpRequest, *, dry_run: bool) -> O
         )
     target = next_dev(current, taken, to=request.to, part=request.part)
     edits = plan_version(project, read, target, None)
-    branch, then = f"open-{target}", "merge it, and previews continue"
-    plan = BumpPlan(current, target, edits, bump_subject(target), branch, then)
+    plan = BumpPlan(current, target, edits, bump_subject(target), f"open-{target}", "previews continue")
     return _carry_out(context, plan, request, dry_run=dry_run)
 
 
@@ -178,7 +177,7 @@ def _after_final(context: TaskContext, current: Version, taken: set[Version]) ->
     if current != context.project.version and current not in taken:
         return (
             f"the working tree declares {current} already",
-            "commit that and merge it, then `release-channels tag` releases it",
+            f"{_to_main(context, is_made=False)} that, then `release-channels tag` releases it",
         )
     if current in taken:
         where = "main" if current == context.project.version else "the working tree"
@@ -244,15 +243,22 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
         return _outcome(context, plan, Result.PLANNED, what)
     if github is not None:
         with github:
-            return _outcome(
-                context, plan, Result.DONE, f"{what}; {_pull_request(context, github, plan, paths)}; {plan.then}"
-            )
+            opened = _pull_request(context, github, plan, paths)
+            return _outcome(context, plan, Result.DONE, f"{what}; {opened}; merge it, then {plan.then}")
     with on_record(context.git, plan.edits):
         apply_edits(context.root, plan.edits)
         commit = _commit(context, plan, paths) if commits else ""
-    if not commits:
-        return _outcome(context, plan, Result.DONE, f"{what}; commit that, {plan.then}")
-    return _outcome(context, plan, Result.DONE, f"{what}, commit {commit[:12]}; push it, {plan.then}")
+    made = f", commit {commit[:12]}" if commits else ""
+    return _outcome(
+        context, plan, Result.DONE, f"{what}{made}; {_to_main(context, is_made=commits)} that, then {plan.then}"
+    )
+
+
+def _to_main(context: TaskContext, *, is_made: bool) -> str:
+    """Return what brings an edit, or the commit that was made of it, to the remote's main."""
+    is_main = context.git.branch() == context.config.main_branch
+    verbs = [*([] if is_made else ["commit"]), "push", *([] if is_main else ["merge"])]
+    return " and ".join(filter(None, (", ".join(verbs[:-1]), verbs[-1])))
 
 
 def _refuse_mixed(context: TaskContext, paths: list[str]) -> None:

@@ -19,15 +19,15 @@ from release_channels.adapters.index import fetch_file
 from release_channels.cli.context import TaskContext
 from release_channels.cli.run import TaskRun
 from release_channels.commands.status import read_next
-from release_channels.errors import RefusedError, UnansweredError
+from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import IndexFile, Tag
 from release_channels.model.outcome import PROGRAM, Outcome, Result
 from release_channels.model.public_rules import check_yanked
 from release_channels.model.session_names import PUBLIC
 from release_channels.model.status import files_close_at, unrecoverable
-from release_channels.model.tags import release_tags, version_of
-from release_channels.model.version import Channel
+from release_channels.model.tags import release_tags, tag_of, version_of
+from release_channels.model.version import Channel, try_version
 from release_channels.release.dist_dir import DIST, read_manifest, write_dist
 from release_channels.release.pipeline import run_pipeline
 from release_channels.release.step import Timeouts
@@ -70,15 +70,17 @@ class Resumption:
 def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
     """Read how far a release got.
 
-    Raises: RefusedError if there is no such tag, it was moved, the release was yanked, or the index takes no more
-    files of it.
+    Raises: UsageError for what is not a release tag; RefusedError if there is no such tag, it was moved, the release was
+    yanked, or the index takes no more files of it.
     """
     now = now or datetime.now(UTC)
     version = version_of(tag, context.config.tag_format)
     if version is None or version.is_prerelease:
-        raise RefusedError(
-            f"{tag!r} is not a release tag", hint=f"one is written as {context.config.tag_format}, with a final version"
-        )
+        meant = try_version(tag.removeprefix("v"))
+        hint = f"one is written as {context.config.tag_format}, with a final version"
+        if meant is not None and not meant.is_prerelease and meant.local is None:
+            hint = f"`release-channels resume {tag_of(context.config.tag_format, meant)}`"
+        raise UsageError(f"{tag!r} is not a release tag", hint=hint)
     found = _find_tag(context, tag)
     state = context.read_index()
     for stop in check_yanked(version, state):

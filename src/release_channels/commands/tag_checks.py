@@ -91,7 +91,12 @@ def _tree(context: TaskContext) -> Iterator[Row]:
     changed = context.git.uncommitted()
     if changed:
         few = ", ".join(changed[:_FEW]) + (", …" if len(changed) > _FEW else "")
-        yield Row("tree", Answer.NO, f"{len(changed)} uncommitted: {few}", "commit or stash them: a tag names a commit")
+        yield Row(
+            "tree",
+            Answer.NO,
+            f"{len(changed)} uncommitted: {few}",
+            "commit or stash what is uncommitted: a tag names a commit",
+        )
     else:
         yield Row("tree", Answer.YES, "nothing uncommitted")
 
@@ -153,7 +158,7 @@ def _bumped(context: TaskContext) -> str:
         return ""
     if there == context.project.version or there.is_prerelease:
         return ""
-    return f"the working tree declares {there}, uncommitted: commit and merge that, then tag it"
+    return f"the working tree declares {there}, uncommitted: bring that to {context.config.main_branch}, then tag it"
 
 
 def check_texts(context: TaskContext, version: Version) -> Iterator[Row]:
@@ -297,7 +302,7 @@ def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) 
     """Request the gate's run that followed the tests, and for what it says of the version."""
     workflow = inquiry.config.gate_workflow
     if test is None or not test.is_green:
-        return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", "use --wait")
+        return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", _WAIT)
     try:
         proof = verify_gate(inquiry, test)
     except UnansweredError as stop:
@@ -315,12 +320,15 @@ def _softened(row: Row, context: TaskContext) -> Row:
     return replace(row, answer=Answer.UNKNOWN) if warns else row
 
 
+_WAIT = "`release-channels tag --wait` waits for it"
+
+
 def judge_run(run: WorkflowRun | None, workflow: str, commit: str) -> Row:
     """Check whether the newest attempt of a workflow passed for exactly this commit."""
     if run is None:
-        return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", "push it to main, then use --wait")
+        return Row("tests", Answer.NO, f"{workflow} has not run for {commit}", f"push it to main, then {_WAIT}")
     if not run.is_done:
-        return Row("tests", Answer.NO, f"{workflow} is still {run.status} for {commit}", f"use --wait; {run.url}")
+        return Row("tests", Answer.NO, f"{workflow} is still {run.status} for {commit}", f"{_WAIT}; {run.url}")
     if not run.is_green:
         return Row("tests", Answer.NO, f"{workflow} ended {run.conclusion} for {commit}", f"see {run.url}")
     return Row("tests", Answer.YES, f"{workflow} passed for {commit} (run {run.number}, attempt {run.attempt})")

@@ -37,7 +37,7 @@ def next_final(
         target = raised(_newest(taken) or final_of(current), _part(part))
     else:
         target = final_of(current)
-    _must_go_up(target, current, taken, floor=current if is_declared else target)
+    _must_go_up(target, current, taken, floor=current if is_declared else target, task="bump")
     return target
 
 
@@ -56,17 +56,19 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     if to:
         target = _parse(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
-            raise UsageError(f"{target} is not the start of a dev line", hint="write `--to 1.3.0`")
+            raise UsageError(
+                f"{target} is not the start of a dev line", hint=f"`release-channels bump-dev --to {final_of(target)}`"
+            )
         target = Version(f"{final_of(target)}.dev0")
     elif part:
         target = Version(f"{raised(base, _part(part))}.dev0")
     else:
         target = own if is_unreleased and (bound is None or bound < own) else next_dev_line(base)
-    _must_go_up(target, current, taken, floor=own if is_unreleased else current)
+    _must_go_up(target, current, taken, floor=own if is_unreleased else current, task="bump-dev")
     if bound is not None and target < bound:
         raise RefusedError(
             f"{target} is below {bound}, which is published: installers would never pick its previews",
-            hint=f"the next free line is {next_dev_line(bound)}",
+            hint=f"`release-channels bump-dev --to {final_of(next_dev_line(bound))}` opens the next free line",
         )
     return target
 
@@ -79,20 +81,16 @@ def raised(version: Version, part: Part) -> Version:
     return Version(epoch + ".".join(map(str, numbers[part])))
 
 
-def _must_go_up(target: Version, current: Version, taken: Collection[Version], *, floor: Version) -> None:
+def _must_go_up(target: Version, current: Version, taken: Collection[Version], *, floor: Version, task: str) -> None:
     """Refuse a version that installers would not pick, or that is taken."""
-    if target in taken:
-        raise RefusedError(f"{target} is taken: it is on the index or tagged", hint=_next(taken))
     newest = _newest(taken)
+    hint = f"`release-channels {task} --to {raised(newest, Part.PATCH)}` takes the next free one" if newest else ""
+    if target in taken:
+        raise RefusedError(f"{target} is taken: it is on the index or tagged", hint=hint)
     if newest is not None and target < newest:
-        raise RefusedError(f"{target} is below {newest}, which is released", hint=_next(taken))
+        raise RefusedError(f"{target} is below {newest}, which is released", hint=hint)
     if target < floor:
         raise RefusedError(f"{target} is below {current}, which main declares", hint="versions on main only go up")
-
-
-def _next(taken: Collection[Version]) -> str:
-    newest = _newest(taken)
-    return f"the next free one is {raised(newest, Part.PATCH)}" if newest else ""
 
 
 def _newest(taken: Collection[Version]) -> Version | None:

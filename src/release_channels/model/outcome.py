@@ -14,9 +14,6 @@ from release_channels.model.redact import redact_urls
 PROGRAM = "release-channels"
 DEFAULT_INDEX = "pypi"
 _TASK_COMMAND = re.compile(rf"`{PROGRAM} (?:bump-dev|bump|tag|status|resume|yank|doctor)\b(?![^`]*--index)[^`]*")
-# Commands that delete or overwrite, and those with a place for the user to fill in.
-_NOT_NEXT = re.compile(r" (--delete|-d|-D|--force|-f|rm|reset|clean)\b|…|X\.Y|\b(NAME|VERSION|REV|TAG|FILE|DIR)\b")
-_COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
 
 
 class Result(StrEnum):
@@ -130,12 +127,6 @@ def name_index(text: str, index: str) -> str:
     if index == DEFAULT_INDEX:
         return text
     return _TASK_COMMAND.sub(lambda found: f"{found[0]} --index {index}", text)
-
-
-def first_command(text: str) -> str:
-    """Return the first command in a text that can be typed as it is and deletes nothing; empty if there is none."""
-    commands = (found[1] for found in _COMMAND.finditer(text))
-    return next((command for command in commands if not _NOT_NEXT.search(command)), "")
 
 
 def _plain(text: str) -> str:

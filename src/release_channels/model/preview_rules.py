@@ -26,7 +26,7 @@ def decide_preview(observed: Observed, request: Request, config: Config) -> Plan
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.ASIDE,
             f"commit {observed.commit.short} is not contained in {config.remote}/{config.main_branch}",
-            hint=f"previews come from {config.main_branch}: merge it first, or practise on the local index",
+            hint=f"previews come from {config.main_branch}: push or merge it first, or practise on the local index",
         )  # fmt: skip
     if line is Line.FINAL:
         return _decide_final(observed, request, config)

@@ -75,7 +75,7 @@ def _find_own(document: Document, sections: Sequence[Section], version: Version,
     if not own.content(document) and not has_version:
         raise RefusedError(
             f"{path} has nothing below its heading for unreleased changes",
-            hint=f"describe the changes in {version} there: they become the release notes",
+            hint=f"write the changes in {version} into {path}: they become the release notes",
         )
     return None if has_version else own
 

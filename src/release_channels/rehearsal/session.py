@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def run_rehearsal(
     left = "" if "--keep" in words else "its files are removed, and "
     retry_hint = f"{left}the next one starts over"
     with session_run("rehearse", root, env, dry_run=dry_run, rehearsal=True, retry_hint=retry_hint) as run:
-        run.outcome = _rehearse(root, run.parse(RehearsalOptions, words), env)
+        outcome = _rehearse(root, run.parse(RehearsalOptions, words), env)
+        following = "nox -s rehearse" if outcome.result is Result.PLANNED else "release-channels doctor"
+        run.outcome = replace(outcome, next=following)
     return run.outcome
 
 

@@ -66,8 +66,8 @@ def run_pipeline(
         options = run.parse(Options, words)
         job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next)
         run.outcome = release(job)
-        if not run.outcome.result.is_good and not run.outcome.next:
-            run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint))
+        if not run.outcome.result.is_good:
+            run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint, state=run.outcome.next))
     return run.outcome
 
 

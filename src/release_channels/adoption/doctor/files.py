@@ -132,7 +132,7 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
     if is_local:
         yield error(
             AREA, "tool", f"{noxfile} names a tool of this machine: {requirement}",
-            "`release-channels init --tool release-channels==VERSION --update`, before you push",
+            "`release-channels init --update --tool REQUIREMENT` with one that CI can install, before you push",
         )  # fmt: skip
     if locked is not None and locked.version != running:
         fix = f"`uvx release-channels@{locked.version} …` runs what CI does; `init --update` renews {locked.lock}"

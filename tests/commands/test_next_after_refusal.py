@@ -1,0 +1,135 @@
+"""After a refusal: what a person does first, or another command, and never the refused command alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from release_channels import tasks
+from tests.cli.screen import BIN, run
+from tests.commands.doing import bump, bump_dev, on_index, run_task, some_of, tag
+from tests.commands.test_next_step import NEXT
+from tests.conftest import MakeRepo
+from tests.support.projects import Sample
+from tests.support.releasing import put_on_index
+from tests.support.repo import Repo
+
+LOG = "# Changelog\n\n## [Unreleased]\n\n- A thing.\n\n## [1.1.0] - 2025-01-02\n\n- Old.\n"
+EMPTY = LOG.replace("- A thing.\n", "")
+
+
+def previewed(make_repo: MakeRepo, **files: str) -> Repo:
+    """A dev line of which a preview is on the index."""
+    texts: dict[str, str | bytes] = {name.replace("_", "."): text for name, text in files.items()}
+    repo = make_repo(Sample(files={"CHANGELOG.md": LOG, ".gitignore": ".release-channels/\n", **texts}))
+    put_on_index(repo, "1.2.0.dev1")
+    return repo
+
+
+def final(make_repo: MakeRepo, log: str = LOG.replace("Unreleased", "1.2.0")) -> Repo:
+    return make_repo(Sample(version="1.2.0", files={"CHANGELOG.md": log, ".gitignore": ".release-channels/\n"}))
+
+
+def changed(repo: Repo, **files: str) -> Repo:
+    repo.write({name.replace("_", "."): text for name, text in files.items()})
+    return repo
+
+
+def pushed(repo: Repo, files: dict[str, str | bytes]) -> Repo:
+    repo.commit("more", files)
+    repo.git("push", "--quiet", "origin", "main")
+    return repo
+
+
+def released(make_repo: MakeRepo) -> Repo:
+    repo = previewed(make_repo)
+    on_index(repo, "1.1.0")
+    return repo
+
+
+B, T, LOCAL = "release-channels bump", "release-channels tag", "--index local"
+AGAIN = f"then `{B} {LOCAL}`"
+REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str]] = {
+    "an unlisted copy": (
+        lambda make: previewed(make, CITATION_cff="cff-version: 1.2.0\nversion: 1.1.0\n"), bump,
+        f"add to pyproject.toml, {AGAIN}",
+    ),
+    "an empty changelog": (
+        lambda make: previewed(make, CHANGELOG_md=EMPTY), bump, f"write the changes in 1.2.0 into CHANGELOG.md, {AGAIN}"
+    ),
+    "a broken pyproject.toml": (
+        lambda make: changed(previewed(make), pyproject_toml="[project\n"), bump,
+        f"correct that place in the file, {AGAIN}",
+    ),
+    "begun in the same file": (
+        lambda make: changed(previewed(make), CHANGELOG_md=f"{LOG}More.\n"), lambda repo: bump(repo, commit=True),
+        f"commit or stash them first, {AGAIN}",
+    ),
+    "no GitHub for a pull request": (
+        previewed, lambda repo: bump(repo, pull_request=True),
+        f"set repository in [tool.release-channels], or use --commit and push by hand, {AGAIN}",
+    ),
+    "a version that is taken": (released, lambda repo: bump(repo, to="1.1.0"), f"{B} --to 1.1.1 {LOCAL}"),
+    "a dev line that is taken": (
+        released, lambda repo: bump_dev(repo, to="1.0.0"), f"release-channels bump-dev --to 1.1.1 {LOCAL}"
+    ),
+    "no version": (previewed, lambda repo: bump(repo, to="x"), "release-channels --help bump"),
+    "a dirty tree": (
+        lambda make: changed(final(make), notes_txt="x"), tag,
+        f"commit or stash what is uncommitted, then `{T} {LOCAL}`",
+    ),
+    "no section in the changelog": (lambda make: final(make, EMPTY), tag, f"{B} {LOCAL}"),
+    "code after the version": (
+        lambda make: pushed(final(make), {"src/demo_tool/more.py": ""}), tag, f"{T} --commit HEAD {LOCAL}"
+    ),
+    "a tag without its format": (
+        previewed, lambda repo: run_task(repo.root, tasks.resume, tag="0.3.1", index="local"),
+        f"release-channels resume v0.3.1 {LOCAL}",
+    ),
+    "what is no tag": (
+        previewed, lambda repo: run_task(repo.root, tasks.resume, tag="x", index="local"),
+        "release-channels --help resume",
+    ),
+    "a set-up without GitHub": (
+        lambda make: make(Sample(urls="")), lambda repo: run_task(repo.root, tasks.setup_publishing),
+        'set `repository = "owner/name"` in [tool.release-channels], or add the remote, '
+        "then `release-channels setup-publishing`",
+    ),
+    "a status that cannot be read": (
+        lambda make: pushed(previewed(make), {"pyproject.toml": "[project\n"}),
+        lambda repo: run_task(repo.root, tasks.status, index="local"),
+        "correct that place in the file, then `release-channels status --index local`",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "command", "expected"), some_of(REFUSALS, "an empty changelog", "a dirty tree", "a tag without its format")
+)
+def test_a_refusal_names_what_comes_first(
+    make_repo: MakeRepo,
+    capsys: pytest.CaptureFixture[str],
+    make: Callable[[MakeRepo], Repo],
+    command: Callable[[Repo], int],
+    expected: str,
+) -> None:
+    """On its last line; nothing moves."""
+    repo = make(make_repo)
+    before = repo.fingerprint()
+    capsys.readouterr()
+    assert command(repo) != 0
+    said = capsys.readouterr()
+    assert NEXT.findall(said.out + said.err) == [expected]
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.full
+def test_a_refused_session_names_what_comes_first(make_repo: MakeRepo) -> None:
+    """With the options that were typed."""
+    noxfile = "import nox\n\nfrom release_channels import sessions\n\nsessions.register(nox)\n"
+    repo = pushed(make_repo(Sample(files={"noxfile.py": noxfile})), {"pyproject.toml": "[project\n"})
+    words = ("-s", "preview", "--", "--run-number", "7")
+    screen = run(BIN / "nox", *words, cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"})
+    expected = "correct that place in the file, then `nox -s preview -- --run-number 7`"
+    assert (screen.code, NEXT.findall(screen.text)) == (1, [expected])

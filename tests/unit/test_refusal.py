@@ -1,0 +1,69 @@
+"""What comes after a refusal: never the refused command alone while a person has to do something first."""
+
+from __future__ import annotations
+
+import pytest
+
+from release_channels.model.refusal import first_command, next_after_error
+
+NEXT = {
+    "a command": ("write it: `release-channels bump` does", "release-channels bump"),
+    "what deletes is passed over": ("`git push --delete origin v1` and `release-channels tag`", "release-channels tag"),
+    "a local deletion": ("`git tag --delete v1`, then look", ""),
+    "what removes files": ("`git rm --cached x`", ""),
+    "a place to fill in": ("`release-channels tag --version X.Y.Z`", ""),
+    "a placeholder": ("`release-channels init --tool release-channels==VERSION --update`", ""),
+    "a file name": ("see `pyproject.toml`", ""),
+}
+
+
+@pytest.mark.parametrize(("hint", "command"), NEXT.values(), ids=NEXT)
+def test_a_deleting_command_is_never_the_next_step(hint: str, command: str) -> None:
+    """It is the hint's first command that can be typed unchanged."""
+    assert first_command(hint) == command
+
+
+BUMP, TAG = "release-channels bump --index local", "release-channels tag --index local"
+THEN = f"then `{BUMP}`"
+AFTER: dict[str, tuple[str, dict[str, object], str]] = {
+    # the hint asks a person for something: that comes first
+    "an edit": ("write it into the log: it is read", {}, f"write it into the log, {THEN}"),
+    "an edit of several lines": ("add to pyproject.toml:\n[[x]]\npath = 1", {}, f"add to pyproject.toml, {THEN}"),
+    "a colon in quotes": ('write `a: "b; c"` there (as it was)', {}, f'write `a: "b; c"` there, {THEN}'),
+    "and run it again": ("commit them first, then run the same again", {}, f"commit them first, {THEN}"),
+    "the other options are not it": ("commit them", {"state": f"{BUMP} --part minor"}, f"commit them, {THEN}"),
+    "the refused command is no advice": (f"commit it, and `{BUMP}`; or not", {}, f"commit it, and `{BUMP}`"),
+    "what is to be written": ("it must be 0 or above", {}, f"correct that, {THEN}"),
+    "a question": ("is the disk full?", {}, f"correct that, {THEN}"),
+    "a long advice": (f"write {'x' * 200}", {}, f"correct that, {THEN}"),
+    # another command
+    "the state": ("commit them first", {"state": TAG}, TAG),
+    "a state that nothing waits for": ("commit them first", {"state": "nox -s preview"}, f"commit them first, {THEN}"),
+    "it before a command": ("`release-channels tag`", {"state": "nox -s preview"}, "nox -s preview"),
+    "the state says what a person does": ("", {"state": "merge the branch don't"}, "merge the branch don't"),
+    "a command of the hint": ("`release-channels tag` releases it", {"state": BUMP}, "release-channels tag"),
+    "the same task with an option": (f"`{BUMP} --to 2`", {"state": TAG}, f"{BUMP} --to 2"),
+    "an edit and a command": ("fix that, then `git commit -m x`; or not", {}, "fix that, then `git commit -m x`"),
+    "both agree": ("fix that, then `git push`", {"state": "git push"}, "fix that, then `git push`"),
+    # what shows what is missing
+    "no hint": ("", {}, "release-channels doctor --index local"),
+    "another program's words": ("fix your mother", {"is_foreign": True}, "release-channels doctor --index local"),
+    # the same command, where nobody has to do anything
+    "no answer": ("set another one", {"is_unanswered": True}, BUMP),
+    "the hint says so": ("try it again later", {}, BUMP),
+    # a request that is wrong itself
+    "a wrong request": ("write it as in 1.3.0", {"usage": "--help bump", "state": TAG}, "--help bump"),
+    "a right one": ("`release-channels bump --to 1.3.0`", {"usage": "--help bump"}, "release-channels bump --to 1.3.0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("hint", "more", "expected"), AFTER.values(), ids=AFTER)
+def test_what_comes_after_a_refusal(hint: str, more: dict[str, object], expected: str) -> None:
+    """From the hint, the observed state and the kind of the error."""
+    assert next_after_error(BUMP, hint, index="local", **more) == expected  # type: ignore[arg-type]
+
+
+def test_doctor_is_never_after_doctor() -> None:
+    """It would be refused by the same thing."""
+    typed = "release-channels doctor"
+    assert next_after_error(typed, "", index="pypi") == "correct that, then `release-channels doctor`"
