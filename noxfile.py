@@ -30,7 +30,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare a preview with the same work typed by hand, as ratios."""
+    """Compare a preview with the same work by hand, and screens with those of an empty noxfile, as ratios."""
     session.run("python", "tests/bench.py", *session.posargs)
 
 

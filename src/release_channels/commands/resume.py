@@ -70,8 +70,8 @@ class Resumption:
 def plan_resumption(context: TaskContext, tag: str, now: datetime | None = None) -> Resumption:
     """Read how far a release got.
 
-    Raises: UsageError for what is not a release tag; RefusedError if there is no such tag, it was moved, the release was
-    yanked, or the index takes no more files of it.
+    Raises: UsageError for what is not a release tag; RefusedError if there is no such tag, it was moved, the release
+    was yanked, or the index takes no more files of it.
     """
     now = now or datetime.now(UTC)
     version = version_of(tag, context.config.tag_format)
