@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import pytest
@@ -115,10 +117,11 @@ def test_status_writes_it_or_says_why_not(half: Repo, capsys: pytest.CaptureFixt
     assert half.fingerprint() == before
 
 
-def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """As it is at that moment, with a release that came since the index was opened."""
+@contextmanager
+def kept_open(repo: Repo, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
+    """Keep the local index open as `serve-index` does, and yield the address of its page."""
     stop = threading.Event()
-    server = threading.Thread(target=keep_open, args=(half.root,), kwargs={"stop": stop})
+    server = threading.Thread(target=keep_open, args=(repo.root,), kwargs={"stop": stop})
     server.start()
     said: list[str] = []
 
@@ -130,15 +133,21 @@ def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.Capture
         wait_until(found, "it is open", 30)
         address = found()
         assert address
-        put_on_index(half, "1.2.1.dev7")
-        answer = requests.get(address[1], timeout=30)
-        half.git("remote", "remove", "origin")
-        text = (half.root / "pyproject.toml").read_text()
-        half.commit("bump", {"pyproject.toml": text.replace('"1.2.0"', '"1.3.0"')})
-        later = requests.get(address[1], timeout=30)
+        yield address[1]
     finally:
         stop.set()
         server.join(30)
+
+
+def test_the_local_index_shows_it_at_its_root(half: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is at that moment, with a release that came since the index was opened."""
+    with kept_open(half, capsys) as address:
+        put_on_index(half, "1.2.1.dev7")
+        answer = requests.get(address, timeout=30)
+        half.git("remote", "remove", "origin")
+        text = (half.root / "pyproject.toml").read_text()
+        half.commit("bump", {"pyproject.toml": text.replace('"1.2.0"', '"1.3.0"')})
+        later = requests.get(address, timeout=30)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "1.2.1.dev7" in Page(answer.text).words
     assert "1.3.0" in Page(later.text).words

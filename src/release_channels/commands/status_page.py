@@ -21,6 +21,7 @@ _NEWEST = 20
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8882; --good: #1a7f37; --wait: #9a6700; }
+html { background: Canvas; color: CanvasText; }
 @media (prefers-color-scheme: dark) { :root { --good: #3fb950; --wait: #d29922; } }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 0 0 .5rem; }
