@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from release_channels.indexserver.server import serve
-from tests.support.distributions import make_wheel
+from tests.support.distributions import make_sdist, make_wheel
 from tests.support.releasing import index_of
 from tests.support.repo import Repo
 
@@ -120,6 +120,7 @@ def create_repository(place: Path, directory: Path, case: Mapping[str, Any]) -> 
     repo.git("push", "--quiet", "--tags", "--set-upstream", "origin", branch)
     for version in case.get("released", ()):
         make_wheel(index_of(repo), name="sluice", version=version, scripts={})
+        make_sdist(index_of(repo), name="sluice", version=version)
     if case.get("released"):
         (index_of(repo).parent / ".gitignore").write_text("*\n")
     return repo

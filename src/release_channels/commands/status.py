@@ -22,18 +22,25 @@ from release_channels.adapters.observe import observe
 from release_channels.cli.context import TaskContext, open_context, open_project
 from release_channels.commands.practice_guard import pushes_for_real
 from release_channels.commands.status_view import StatusReport
-from release_channels.errors import ReleaseError, UnansweredError
+from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
-from release_channels.model.next_step import ReleaseStatus, UnmergedBump, commit_command, next_step
+from release_channels.model.next_step import (
+    ReleaseStatus,
+    UnmergedBump,
+    commit_command,
+    following_release,
+    next_step,
+)
 from release_channels.model.observed import Commit, Observed, Relation
 from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
+from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.files import Read
-from release_channels.project.plan_edits import bumped_files
+from release_channels.project.plan_edits import bumped_files, compare_copies
 from release_channels.project.pyproject import Project
 
 _DEPLOYMENTS = 10
@@ -148,10 +155,12 @@ def _read(
     lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
     behind = _behind(context, seen, tip)
     workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
-    ahead = _ahead(context, github, tip, project)
+    following = None if project.source.is_written else following_release(project.version, plan.reason)
+    ahead = _ahead(context, github, tip, project, following)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
         is_written=project.source.is_written, ahead=ahead, is_old_tag=is_old, has_workflows=_has_workflows(context),
+        lacks_text=following is not None and _lacks_text(context.project, context.read, following),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -218,9 +227,11 @@ def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
     return tip, open_project(context.git, tip, index=context.index.name, env=context.env)
 
 
-def _ahead(context: TaskContext, github: TolerantGitHub, tip: Commit, project: Project) -> UnmergedBump | None:
+def _ahead(
+    context: TaskContext, github: TolerantGitHub, tip: Commit, project: Project, following: Version | None
+) -> UnmergedBump | None:
     try:
-        return read_ahead(context, tip, project)
+        return _ahead_of_tags(context, tip, following) if following else read_ahead(context, tip, project)
     except ReleaseError as stop:
         github.unseen.append(f"the working tree: {stop}")
         return None
@@ -341,27 +352,58 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     """
     if not main.source.is_written or context.git.relation(context.commit.sha, tip.sha) not in _ON_TOP:
         return None
-    config, head = context.config, context.project.version
+    head = context.project.version
     project, read = context.working_tree()
     there = project.version
     if there != head:
-        paths = _written(context, project, read)
-        command = commit_command(there, paths, [path for path in paths if not context.git.tracks(path)])
-        return UnmergedBump(f"the working tree declares {there}, uncommitted", command)
-    if head == main.version:
+        return _uncommitted(context, project, read, there, "declares")
+    return None if head == main.version else _unmerged(context, f"contains {head}, which")
+
+
+def _ahead_of_tags(context: TaskContext, tip: Commit, following: Version) -> UnmergedBump | None:
+    """Find what the next tag needs and main does not have yet, where the version comes from tags.
+
+    Raises: RefusedError if the working tree's project cannot be read.
+    """
+    if context.git.relation(context.commit.sha, tip.sha) not in _ON_TOP:
         return None
-    branch = context.git.branch() or "HEAD"
+    if _lacks_text(context.project, context.read, following):
+        project, read = context.working_tree()
+        is_ready = not _lacks_text(project, read, following)
+        return _uncommitted(context, project, read, following, "is ready for") if is_ready else None
+    return None if context.commit.sha == tip.sha else _unmerged(context, "")
+
+
+def _lacks_text(project: Project, read: Read, version: Version) -> bool:
+    """Return whether the changelog or a copy is not ready for a version; what cannot be read is told by `tag`."""
+    try:
+        path = find_changelog(project.config, read, project.news_file(version))
+        has_text = path is None or has_section(read_changelog(path, read), version)
+        return not has_text or bool(compare_copies(project, read, version).differing)
+    except RefusedError:
+        return False
+
+
+def _uncommitted(context: TaskContext, project: Project, read: Read, version: Version, what: str) -> UnmergedBump:
+    paths = _written(context, project, read, version)
+    command = commit_command(version, paths, [path for path in paths if not context.git.tracks(path)])
+    return UnmergedBump(f"the working tree {what} {version}, uncommitted", command)
+
+
+def _unmerged(context: TaskContext, what: str) -> UnmergedBump:
+    config, branch = context.config, context.git.branch() or "HEAD"
     on = f" on the branch {branch}" if branch != config.main_branch else ""
     push = shlex.join(["git", "push", config.remote, config.main_branch])
-    return UnmergedBump(
-        f"commit {context.commit.short}{on} contains {head}, which is not on {config.remote}/{config.main_branch}",
-        f"merge the branch {branch}" if on else push,
-    )
+    where = " ".join(filter(None, (f"commit {context.commit.short}{on}", what, "is not on")))
+    return UnmergedBump(f"{where} {config.remote}/{config.main_branch}", f"merge the branch {branch}" if on else push)
 
 
-def _written(context: TaskContext, project: Project, read: Read) -> list[str]:
+def _written(context: TaskContext, project: Project, read: Read, version: Version) -> list[str]:
     """List what a bump has written and nobody committed: the version, its copies, the changelog and its fragments."""
     files = {project.source.path, *bumped_files(project, read), *bumped_files(context.project, context.read)}
+    if not project.source.is_written:
+        changelog = find_changelog(project.config, read, project.news_file(version))
+        files |= {*filter(None, (changelog,)), *(file.path for file in project.config.version_files)}
     fragments = f"{project.news.directory.rstrip('/')}/" if project.news else None
     found = context.git.uncommitted()
     return sorted(path for path in found if path in files or (fragments and path.startswith(fragments)))

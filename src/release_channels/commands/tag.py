@@ -21,7 +21,7 @@ from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import WORKFLOWS
-from release_channels.model.version import parse_project_version
+from release_channels.model.version import final_of, parse_project_version
 from release_channels.release.ci_provenance import ProvenanceQuery
 
 
@@ -168,7 +168,10 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
     if not request.version and not context.project.version.is_prerelease:
         return context.project.version  # a release tag is on this very commit
     if not request.version:
-        raise UsageError("which version? it lives in git tags here", hint="`release-channels tag --version X.Y.Z`")
+        following = final_of(context.project.version)
+        raise UsageError(
+            "which version? it lives in git tags here", hint=f"`release-channels tag --version {following}` is the next"
+        )
     return parse_project_version(request.version)
 
 

@@ -45,6 +45,8 @@ class ReleaseStatus:
     """True if the tag's commit has no release workflow: it was made before them."""
     has_workflows: bool = True
     """True if the remote is on GitHub, where workflows publish."""
+    lacks_text: bool = False
+    """True if the version comes from git tags, and the changelog or a copy is not ready for the next one."""
 
     def task(self, *words: str) -> str:
         """Format a task's command, with `--index` unless it is the default one."""
@@ -65,7 +67,7 @@ def next_step(status: ReleaseStatus) -> NextStep:
     main, reason, practises = status.main, status.preview.reason, status.preview.index == "local"
     if status.unfinished:
         return _finish(status)
-    if status.ahead is not None:
+    if status.ahead is not None and status.is_written:
         return NextStep(False, status.ahead.then, status.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
         return NextStep(False, status.task("bump-dev"), f"{main} is published, but main still declares it")
@@ -86,6 +88,8 @@ def next_step(status: ReleaseStatus) -> NextStep:
         return NextStep(False, "fix the version on main", f"{status.preview.message}; {status.preview.hint}")
     if status.commits_since_preview and reason is not Reason.RELEASED:
         return _wait_for_preview(status)
+    if status.ahead is not None:
+        return NextStep(False, status.ahead.then, status.ahead.where)
     return NextStep(True, _next_release(status), "nothing is pending; this starts the next public release")
 
 
@@ -121,9 +125,13 @@ def _next_release(status: ReleaseStatus) -> str:
         return "nox -s rehearse"  # the tag would be real
     if status.is_written:
         return status.task("bump")
-    at_tag = status.preview.reason is Reason.RELEASED
-    following = final_of(next_dev_line(status.main) if at_tag else status.main)
-    return status.task("tag", "--version", str(following))
+    following = str(following_release(status.main, status.preview.reason))
+    return status.task("bump", "--to", following) if status.lacks_text else status.task("tag", "--version", following)
+
+
+def following_release(main: Version, reason: Reason) -> Version:
+    """Return the release that comes next where the version comes from git tags."""
+    return final_of(next_dev_line(main) if reason is Reason.RELEASED else main)
 
 
 def commit_command(version: Version, paths: Sequence[str], new: Sequence[str] = ()) -> str:

@@ -47,7 +47,8 @@ def unrecoverable(version: Version, why: str, taken: Iterable[Version] = ()) -> 
     """Build the error for a version that cannot be completed; `taken` are the versions on the index or tagged."""
     return RefusedError(
         f"{version} cannot be completed: {why}",
-        hint=f"the next version is {next_free(version, taken)}; yank the published files",
+        hint=f"the next version is {next_free(version, taken)}; "
+        f"`release-channels yank {version}` shows how to take the published files back",
     )
 
 
