@@ -133,6 +133,23 @@ NEXT = {
         True,
         "release-channels tag --version 1.2 --index local",
     ),
+    "versions in tags, and no section in the changelog": (
+        release_status("1.2.dev0", Reason.OPEN, 0, is_written=False, lacks_text=True),
+        True,
+        "release-channels bump --to 1.2",
+    ),
+    "versions in tags, not pushed": (
+        release_status(
+            "1.2.dev0", Reason.OPEN, 0, is_written=False, ahead=UnmergedBump("here", "git push origin main")
+        ),
+        False,
+        "git push origin main",
+    ),
+    "versions in tags, not pushed, and no preview yet": (
+        release_status("1.2.dev0", Reason.OPEN, 1, "local", is_written=False, ahead=UnmergedBump("here", "git push")),
+        False,
+        "nox -s preview",
+    ),
     "a post-release's line": (
         release_status("1.2.post1.dev0", Reason.OPEN, is_written=False),
         True,
