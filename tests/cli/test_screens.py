@@ -26,6 +26,9 @@ SCREENS: dict[str, tuple[str | Path, ...]] = {
     "doctor": (PROGRAM, "doctor", "--index", "local"),
     "init": (PROGRAM, "init", "--check"),
     "mistake": (PROGRAM, "stats"),
+    "nothing to do": (PROGRAM, "bump-dev"),
+    "emergency": (PROGRAM, "resume", "v1.1.0"),
+    "yank": (PROGRAM, "yank", "1.1.0", "--index", "local"),
     "plan": (BIN / "nox", "-s", "preview", "--", "--dry-run", "--offline"),
 }
 LOOKS = {"ASCII": {"PYTHONIOENCODING": "ascii"}, "UTF-8 in colour": {"PYTHONIOENCODING": "utf-8", "NO_COLOR": ""}}
