@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from release_channels.cli.run import TaskRun
 
 INDEX = "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi, and local while the project practises"
+OFFLINE = "read no index but the local one"
 DRY = "show what would be done and do nothing"
 PART = {"to": "the version, as in 1.3.0", "part": "major, minor or patch of the newest final"}
 FAR = {"commit": "make the one commit", "pull_request": "push it on a branch and open the pull request"}
 
 
-@task(help=PART | FAR | {"index": INDEX, "dry_run": DRY})
+@task(help=PART | FAR | {"index": INDEX, "offline": OFFLINE, "dry_run": DRY})
 def bump(
     context: Context,
     to: str = "",
@@ -34,18 +35,19 @@ def bump(
     commit: bool = False,
     pull_request: bool = False,
     index: str = "",
+    offline: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Make main's dev version final, everywhere it is written."""
     from release_channels.commands.bump import BumpRequest, bump
 
     request = BumpRequest(to, part, commit, pull_request)
-    with _open_task("bump", index) as task:
+    with _open_task("bump", index, offline=offline) as task:
         today = datetime.now(UTC).date()
         task.run.outcome = bump(task.context, request, today=today, dry_run=_dry(context, dry_run))
 
 
-@task(help=PART | FAR | {"index": INDEX, "dry_run": DRY})
+@task(help=PART | FAR | {"index": INDEX, "offline": OFFLINE, "dry_run": DRY})
 def bump_dev(
     context: Context,
     to: str = "",
@@ -53,13 +55,14 @@ def bump_dev(
     commit: bool = False,
     pull_request: bool = False,
     index: str = "",
+    offline: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Move main to the next dev version, after a release."""
     from release_channels.commands.bump import BumpRequest, bump_dev
 
     request = BumpRequest(to, part, commit, pull_request)
-    with _open_task("bump-dev", index) as task:
+    with _open_task("bump-dev", index, offline=offline) as task:
         task.run.outcome = bump_dev(task.context, request, dry_run=_dry(context, dry_run))
 
 
@@ -71,6 +74,7 @@ def bump_dev(
         "wait": "wait for the test workflow to end first",
         "watch": "follow the release workflow to its end",
         "index": INDEX,
+        "offline": OFFLINE,
         "dry_run": DRY,
     }
 )
@@ -82,13 +86,14 @@ def tag(
     wait: bool = False,
     watch: bool = False,
     index: str = "",
+    offline: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Check everything, then create and push the release tag."""
     from release_channels.commands.tag import TagRequest, tag
 
     request = TagRequest(version, sign, wait, watch, names_commit=bool(commit))
-    with _open_task("tag", index, revision=commit or "HEAD") as task:
+    with _open_task("tag", index, revision=commit or "HEAD", offline=offline) as task:
         task.run.outcome = tag(task.context, request, dry_run=_dry(context, dry_run))
 
 
@@ -98,13 +103,16 @@ def tag(
         "html": "write the page of both channels to this file, too",
         "exit_code": "exit 1 while a step waits to be done",
         "index": INDEX,
+        "offline": OFFLINE,
     }
 )
-def status(_: Context, json: bool = False, html: str = "", exit_code: bool = False, index: str = "") -> None:
+def status(
+    _: Context, json: bool = False, html: str = "", exit_code: bool = False, index: str = "", offline: bool = False
+) -> None:
     """Show both channels, what is unfinished, and what is next."""
     from release_channels.commands.status import print_status
 
-    with _open_task("status", index, reports_itself=True) as task:
+    with _open_task("status", index, reports_itself=True, offline=offline) as task:
         converged = print_status(task.context, as_json=json, html=html)
         task.run.exit_code = int(exit_code and not converged)
 
@@ -199,18 +207,24 @@ def init(
             run.outcome = replace(run.outcome, next=_in_directory(path, read_next_here(Path(path))))
 
 
-@task(help={"json": "for programs", "index": "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi"})
-def doctor(_: Context, json: bool = False, index: str = "") -> None:
+@task(
+    help={
+        "json": "for programs",
+        "index": "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi",
+        "offline": OFFLINE,
+    }
+)
+def doctor(_: Context, json: bool = False, index: str = "", offline: bool = False) -> None:
     """Once: find what would make a release fail."""
     from release_channels.adapters.index import DEFAULT
     from release_channels.adoption.doctor.report import print_diagnosis
-    from release_channels.commands.status import read_next_here
+    from release_channels.commands.status import read_next, read_next_here
 
     root = Path.cwd()
-    with _open_task("doctor", index or DEFAULT, reports_itself=True) as task:  # a real release is what would fail
-        task.run.exit_code = print_diagnosis(
-            task.context, tuple(ns.task_names), lambda _: read_next_here(root, index), as_json=json
-        )
+    named = index or ("" if offline else DEFAULT)  # a real release is what would fail
+    with _open_task("doctor", named, reports_itself=True, offline=offline) as task:
+        find_next = read_next if index or offline else lambda _: read_next_here(root)
+        task.run.exit_code = print_diagnosis(task.context, tuple(ns.task_names), find_next, as_json=json)
 
 
 @task(
@@ -229,13 +243,16 @@ def setup_publishing(context: Context, apply: bool = False, index: str = "pypi",
 
 
 def _open_task(
-    name: str, index: str, *, revision: str = "HEAD", reports_itself: bool = False
+    name: str, index: str, *, revision: str = "HEAD", reports_itself: bool = False, offline: bool = False
 ) -> AbstractContextManager[TaskRun]:
     """Run a task on the project here; what comes next is read from the state that it leaves."""
     from release_channels.cli.run import open_task
     from release_channels.commands.status import read_next
 
-    return open_task(name, Path.cwd(), index, read_next, revision=revision, reports_itself=reports_itself)
+    here = Path.cwd()
+    return open_task(
+        name, here, index, read_next, revision=revision, reports_itself=reports_itself, offline=offline
+    )
 
 
 def _in_directory(path: str, command: str) -> str:

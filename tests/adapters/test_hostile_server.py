@@ -13,7 +13,8 @@ from packaging.utils import canonicalize_name
 from requests import RequestException
 
 from release_channels.adapters.bounded_http import Limits, bounded_github
-from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github import Pauses, connect
+from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.errors import RetryingClient
 from release_channels.adapters.github.transfer import fetch_archive
 from release_channels.adapters.index import (

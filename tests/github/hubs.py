@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github import Pauses, connect
+from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.connect import USER_AGENT
 from release_channels.rehearsal.github import GitHubState, RunningGitHub, serve_github
 from release_channels.rehearsal.github.contract import load_contract

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github import Pauses, connect
+from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
 from release_channels.model.github import Asset, GitHubRelease

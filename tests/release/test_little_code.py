@@ -1,4 +1,4 @@
-"""A process that can have a token of the index or of GitHub loads little code, entry included."""
+"""A process that can have a token loads little code, entry included, and so does a task that is typed all day."""
 
 from __future__ import annotations
 
@@ -34,12 +34,36 @@ One clears what killed runs left.
 """
 
 
+# What takes longest to import, and what only builds, gates, rehearsals and pages of HTML need.
+HEAVY = {
+    *("pypi_simple", "pydantic", "bs4", "docutils", "sphinx", "github", "cheroot", "werkzeug", "nox", "twine"),
+    *("openai", "daytona", "towncrier", "virtualenv"),
+}
+MARKDOWN, EDITOR, HTTP = {"markdown_it"}, {"tomlkit"}, {"requests", "urllib3"}
+TASKS = {
+    "status": (("status", "--index", "local"), 67, HEAVY | MARKDOWN | EDITOR),
+    "status, offline": (("status", "--offline"), 66, HEAVY | MARKDOWN | EDITOR | HTTP),
+    "bump": (("bump", "--index", "local", "--dry-run"), 71, HEAVY),
+    "bump, offline": (("bump", "--offline", "--dry-run"), 70, HEAVY | HTTP),
+    "tag": (("tag", "--index", "local", "--dry-run"), 87, HEAVY | EDITOR),
+    "doctor": (("doctor", "--index", "local"), 104, HEAVY),
+}
+"""A task's words, how many of our modules it may load, and the libraries that it loads none of."""
+
+
 def loaded_by(session: str, repo: Repo, *words: str) -> set[str]:
     """Run a session as CI does, and return our own modules that its process imported."""
-    command = [sys.executable, "-X", "importtime", "-m", "nox", "--session", session, "--", *words]
+    imported = imported_by(repo, "-m", "nox", "--session", session, "--", *words)
+    return {name.partition(".")[2] for name in imported if name.partition(".")[0] == "release_channels"}
+
+
+def imported_by(repo: Repo, *words: str, codes: tuple[int, ...] = (0,)) -> set[str]:
+    """Run Python, and return all modules that its process imported."""
+    command = [sys.executable, "-X", "importtime", *words]
     done = subprocess.run(command, cwd=repo.root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + re.sub(r"^import time:.*\n", "", done.stderr, flags=re.MULTILINE)
-    return set(re.findall(r"^import time:.*\| +release_channels\.?(\S*)$", done.stderr, re.MULTILINE))
+    shown = done.stdout + re.sub(r"^import time:.*\n", "", done.stderr, flags=re.MULTILINE)
+    assert done.returncode in codes, shown
+    return set(re.findall(r"^import time:.*\| +(\S+)$", done.stderr, re.MULTILINE))
 
 
 @pytest.fixture
@@ -63,8 +87,31 @@ def assert_little(session: str, loaded: set[str]) -> None:
     assert sorted(name for name in loaded if FORBIDDEN.match(name)) == []
     sources = {name.removeprefix("project.sources") for name in loaded if name.startswith("project.sources")}
     assert sources <= SOURCES
-    modules = {name for name in loaded if not any(other.startswith(f"{name}.") for other in loaded) and name}
+    modules = leaves(loaded)
     assert len(modules) <= LIMITS[session], "\n".join(sorted(modules))
+
+
+def leaves(loaded: set[str]) -> set[str]:
+    """Return the modules without the packages that contain some of them."""
+    return {name for name in loaded if not any(other.startswith(f"{name}.") for other in loaded) and name}
+
+
+@pytest.mark.parametrize(("words", "most", "without"), TASKS.values(), ids=TASKS)
+def test_a_task_of_every_day_loads_few_modules_and_no_heavy_library(
+    words: tuple[str, ...], most: int, without: set[str], make_repo: MakeRepo, upstream: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Half of a task's time is imports; an index that answers in JSON needs neither a server nor a reader of HTML."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", upstream)
+    files = dict(sample("1.2.0.dev0").files)
+    text = str(files["pyproject.toml"]).replace("https://github.com/", "https://example.com/")
+    files["pyproject.toml"] = text.replace(f'repository = "{NAME}"\n', "")
+    repo = make_repo(Sample(files=files))
+    imported = imported_by(repo, "-c", "from release_channels.tasks import main; main()", *words, codes=(0, 1))
+    assert {name.partition(".")[0] for name in imported} & without == set()
+    own = leaves({name.partition(".")[2] for name in imported if name.startswith("release_channels.")})
+    assert {"cli.run", "adapters.git"} <= own
+    assert len(own) <= most, "\n".join(sorted(own))
 
 
 def test_publishing_a_preview_loads_few_modules(

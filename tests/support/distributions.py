@@ -16,7 +16,7 @@ from typing import Any
 from packaging.version import Version
 
 from release_channels.model.version import Channel
-from release_channels.release.checks import CheckContext
+from release_channels.release.checks.context import CheckContext
 
 README = "# Demo\n\nA tiny project.\n"
 

@@ -15,9 +15,9 @@ from packaging.version import Version
 
 from release_channels.adapters.uv import python_for
 from release_channels.model.findings import Finding, Severity
-from release_channels.release.checks import CheckContext, check_release
+from release_channels.release.checks.all_checks import check_release
 from release_channels.release.checks.archive import read_archive
-from release_channels.release.checks.context import error, note, sort_findings, summarize, warning
+from release_channels.release.checks.context import CheckContext, error, note, sort_findings, summarize, warning
 from release_channels.release.checks.entry_points import Script, excuse
 from release_channels.release.checks.imports import check_imports, import_targets
 from release_channels.release.checks.readme import check_readme, parse_answer

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from release_channels.model.findings import Finding, Severity
 from release_channels.model.version import Channel
-from release_channels.release.checks import check_files
+from release_channels.release.checks.all_checks import check_files
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.checks.context import sort_findings
 from release_channels.release.checks.filenames import check_identity

@@ -24,7 +24,7 @@ from release_channels.adapters.distributions import (
 from release_channels.errors import FailedError, RefusedError
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.version import Channel
-from release_channels.release.checks import check_release
+from release_channels.release.checks.all_checks import check_release
 from release_channels.release.checks.archive import read_archive
 from release_channels.release.rebuild import explain_difference
 from release_channels.release.sdist_normalize import is_normalized, normalize_sdist

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from packaging.metadata import RawMetadata, parse_email
 from packaging.utils import (
     InvalidName,
     InvalidSdistFilename,
@@ -30,6 +29,9 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from release_channels.errors import RefusedError
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
 
 MAX_METADATA = 8 * 1024 * 1024  # bytes
 MAX_TEXT = 64 * 1024 * 1024
@@ -220,6 +222,8 @@ def project_urls(metadata: bytes) -> dict[str, str]:
 
 def parse_metadata(metadata: bytes) -> RawMetadata:
     """Parse core metadata into the fields of the specification; unknown fields are left out."""
+    from packaging.metadata import parse_email  # a tenth of a task to import
+
     raw, _unknown = parse_email(metadata)
     return raw
 

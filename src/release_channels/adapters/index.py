@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters.actions_env import Rehearsal
-from release_channels.adapters.distributions import MAX_METADATA, parse_file_name
+from release_channels.adapters.distributions import MAX_METADATA, parse_file_name, read_distribution, sha256_of
 from release_channels.adapters.index_page import ACCEPT, ListedFile, parse_page, version_in
 from release_channels.errors import RefusedError, UnansweredError, UsageError
 from release_channels.model.grammar import WEB_ADDRESS
@@ -40,6 +40,10 @@ PAGE_BYTES = 32 * 2**20
 _PIECE = 2**20  # bytes
 _FILE_BYTES, _FILE_SECONDS = 4 * 2**30, 1800.0
 """The limits of a download whose size the index does not list."""
+
+
+def _no_path(_name: str) -> None:
+    """Return no path: the files of an index are elsewhere."""
 
 
 class Credentials(StrEnum):
@@ -65,6 +69,10 @@ class Index:
     """The time to wait for each answer, in seconds."""
     warnings: Callable[[], tuple[str, ...]] = tuple
     """Return what the index could not take into account; call it after reading the index."""
+    list_files: Callable[[NormalizedName], Sequence[ListedFile]] | None = None
+    """List a project's files where that needs no HTTP: the local index, as long as nobody installs from it."""
+    path_of: Callable[[str], Path | None] = _no_path
+    """Return where one of those files is on this machine; None where only an address is known."""
 
     @property
     def title(self) -> str:
@@ -135,19 +143,8 @@ def read_index(index: Index, project: str) -> IndexState:
 
     Raises: UnansweredError if the index does not answer, or not within the limits of an answer.
     """
-    from requests import RequestException
-
-    try:
-        with _session(index) as session:
-            # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
-            headers = {"Cache-Control": "no-cache"}
-            page = fetch_page(session, index.simple_url, project, index.patience, headers)
-    except (RequestException, ValueError) as err:
-        raise UnansweredError(
-            f"{index.title} did not answer: {reason_of(err)}",
-            hint="nothing is published without a comparison with the index; try again when it answers",
-        ) from err
-    if page is None:
+    page = _read_page(index, project) if index.list_files is None else _list_files(index, index.list_files, project)
+    if not page:
         return IndexState(index.name, warnings=index.warnings())
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
     for listed in page:
@@ -157,6 +154,32 @@ def read_index(index: Index, project: str) -> IndexState:
     return IndexState(
         index.name, {version: tuple(files) for version, files in releases.items()}, warnings=index.warnings()
     )
+
+
+def _read_page(index: Index, project: str) -> Sequence[ListedFile] | None:
+    from requests import RequestException
+
+    try:
+        with _session(index) as session:
+            # Caches in front of an index may be minutes old; what is decided on must be what it holds now.
+            headers = {"Cache-Control": "no-cache"}
+            return fetch_page(session, index.simple_url, project, index.patience, headers)
+    except (RequestException, ValueError) as err:
+        raise _unanswered(index, reason_of(err)) from err
+
+
+def _list_files(
+    index: Index, list_files: Callable[[NormalizedName], Sequence[ListedFile]], project: str
+) -> Sequence[ListedFile]:
+    try:
+        return list_files(canonicalize_name(project))
+    except OSError as err:
+        raise _unanswered(index, str(err)) from err
+
+
+def _unanswered(index: Index, reason: str) -> UnansweredError:
+    hint = "nothing is published without a comparison with the index; try again when it answers"
+    return UnansweredError(f"{index.title} did not answer: {reason}", hint=hint)
 
 
 def fetch_page(
@@ -177,8 +200,17 @@ def fetch_page(
 
 def fetch_metadata(index: Index, file: IndexFile) -> bytes | None:
     """Fetch a file's core metadata, if the index serves it separately; None if not available."""
+    if path := index.path_of(file.name):
+        return _read_metadata(path) if path.suffix == ".whl" else None
     url = urlsplit(file.url)  # a signed address has a query behind the file's name
     return _fetch(index, url._replace(path=f"{url.path}.metadata").geturl(), MAX_METADATA)
+
+
+def _read_metadata(path: Path) -> bytes | None:
+    try:
+        return read_distribution(path).metadata
+    except RefusedError:  # as from an index that does not answer
+        return None
 
 
 def fetch_provenance(index: Index, file: IndexFile) -> str | None:
@@ -209,25 +241,34 @@ def fetch_file(index: Index, file: IndexFile, directory: Path, seconds: float = 
 
     Raises: RefusedError for a name that is none of a distribution.
     """
+    parse_file_name(file.name)  # a name with a slash in it would lead out of the directory
+    target = directory / file.name
+    if not _download(index, file, target, seconds):
+        target.unlink(missing_ok=True)
+        return None
+    if file.sha256 and sha256_of(target) != file.sha256:
+        target.unlink()
+        return None
+    return target
+
+
+def _download(index: Index, file: IndexFile, target: Path, seconds: float) -> bool:
+    """Copy a file or fetch it over HTTP, and return whether all of it came."""
+    if path := index.path_of(file.name):
+        shutil.copyfile(path, target)
+        return True
     from requests import RequestException
 
-    parse_file_name(file.name)  # a name with a slash in it would lead out of the directory
-    target, digest = directory / file.name, sha256()
     with _session(index, size=file.size or _FILE_BYTES, seconds=seconds) as session:
         try:
             answer = session.get(file.url, timeout=index.patience, stream=True)
             answer.raise_for_status()
             with target.open("wb") as out:
                 for piece in answer.iter_content(_PIECE):
-                    digest.update(piece)
                     out.write(piece)
         except RequestException:
-            target.unlink(missing_ok=True)
-            return None
-    if file.sha256 and digest.hexdigest() != file.sha256:
-        target.unlink()
-        return None
-    return target
+            return False
+    return True
 
 
 def _session(index: Index, *, size: int = PAGE_BYTES, seconds: float = 0.0) -> Session:

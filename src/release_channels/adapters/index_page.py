@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
@@ -81,6 +80,8 @@ def _refuse_endless_tags(text: str) -> None:
 
     Raises: ValueError
     """
+    from html.parser import HTMLParser
+
     parser = HTMLParser(convert_charrefs=False)
     for start in range(0, len(text), _PIECE):
         parser.feed(text[start : start + _PIECE])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.adapters.distributions import project_urls
 from release_channels.adapters.git import Git
-from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_index
 from release_channels.adapters.process import run_pair
 from release_channels.adapters.trusted_settings import require_default_branch_settings, require_same
@@ -23,6 +23,9 @@ from release_channels.model.tags import tag_of
 from release_channels.model.version import Channel, final_of, preview_of
 from release_channels.project.commit_url import commit_of
 from release_channels.project.pyproject import PYPROJECT, Project
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 
 def observe(
@@ -128,6 +131,8 @@ def _through_api(git: Git, config: Config, env: Mapping[str, str], stop: Refused
 
     Raises: `stop` where there is no GitHub to ask, and with GitHub's reason if it says no.
     """
+    from release_channels.adapters.github import connect
+
     # The commit's own word comes last: it is the commit that is judged here.
     name = repository_name("", git.remote_url(config.remote), env) or config.repository
     if not name:

@@ -10,8 +10,6 @@ from typing import Any
 
 from release_channels.adapters.files import locate, repository_top
 from release_channels.adapters.git import Git
-from release_channels.adapters.github import Pauses, connect
-from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adoption.tasks_file import TASKS
 from release_channels.cli.context import reachable_tags
 from release_channels.errors import RefusedError, ReleaseError
@@ -136,6 +134,9 @@ def _choose(remotes: tuple[str, ...], configured: str) -> str:
 
 def _is_private(repository: str, env: Mapping[str, str]) -> bool | None:
     """Query GitHub once; what hides from whoever asks is private."""
+    from release_channels.adapters.github import Pauses, connect
+    from release_channels.adapters.github.errors import NotFoundError
+
     try:
         with connect(repository, env, pauses=Pauses(reads=())) as github:
             return github.settings.repository()[0]

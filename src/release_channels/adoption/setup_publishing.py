@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.github import GitHub, connect
+from release_channels.adapters.github import connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.github.settings import Settings
@@ -31,6 +32,9 @@ from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
 from release_channels.model.workflow_semantics.file import read_workflow
 from release_channels.project.commit_url import github_repository
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 PREFLIGHT = {"do": "preflight"}
 

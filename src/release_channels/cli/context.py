@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.adapters.actions_env import read_actions, read_rehearsal
 from release_channels.adapters.git import Git
-from release_channels.adapters.github import GitHub, connect
 from release_channels.adapters.index import (
     DEFAULT,
     LOCAL,
@@ -25,13 +25,16 @@ from release_channels.adapters.index import (
 )
 from release_channels.adapters.observe import read_tag
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
-from release_channels.errors import RefusedError
+from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.github import repository_name
 from release_channels.model.observed import UNSHALLOW, Commit, IndexState
 from release_channels.model.tags import ReachableTags, counted_tags, release_tags
 from release_channels.project.files import Read
 from release_channels.project.pyproject import PYPROJECT, Project, parse_project
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 
 def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
@@ -95,6 +98,17 @@ def _newest_shared(
     return None
 
 
+def find_index(name: str, project: Project, env: Mapping[str, str]) -> Index:
+    """Find an index that is not the local one.
+
+    Raises: UsageError for an unknown name.
+    """
+    return remote_index(
+        name, project.uv_indexes, in_actions=read_actions(env).runs, rehearsal=read_rehearsal(env),
+        patience=answer_seconds(env),
+    )  # fmt: skip
+
+
 @contextmanager
 def open_index(
     name: str, project: Project, root: Path, env: Mapping[str, str], *, offline: bool = False
@@ -104,10 +118,7 @@ def open_index(
     Raises: UsageError for an unknown name.
     """
     if name != LOCAL:
-        yield remote_index(
-            name, project.uv_indexes, in_actions=read_actions(env).runs, rehearsal=read_rehearsal(env),
-            patience=answer_seconds(env),
-        )  # fmt: skip
+        yield find_index(name, project, env)
         return
     with open_local_index(project, root, None if offline else upstream_url(env)) as index:
         yield index
@@ -139,6 +150,18 @@ def open_local_index(
             )
         )  # fmt: skip
         yield opened[0]
+
+
+def read_local_index(project: Project, root: Path, upstream: str | None) -> Index:
+    """Return the local index for reading alone: without a server, which would be a third of a task."""
+    from release_channels.adapters.local_index_history import local_index_dir
+    from release_channels.indexserver.merged import MergedIndex
+
+    merged = MergedIndex(local_index_dir(root), project.normalized_name, upstream)
+    return Index(
+        LOCAL, "", "", Credentials.NONE,
+        warnings=merged.warnings, list_files=merged.files, path_of=merged.path_of,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +211,30 @@ class TaskContext:
 
     def github(self) -> GitHub | None:
         """Connect to the repository on GitHub; None if it has none."""
+        from release_channels.adapters.github import connect
+
         name = repository_name(self.config.repository, self.git.remote_url(self.config.remote), self.env)
         return connect(name, self.env) if name else None
 
 
 @contextmanager
 def open_context(
-    root: Path, env: Mapping[str, str], *, index: str = "", revision: str = "HEAD"
+    root: Path,
+    env: Mapping[str, str],
+    *,
+    index: str = "",
+    revision: str = "HEAD",
+    offline: bool = False,
 ) -> Iterator[TaskContext]:
     """Open everything that a task looks at; without a name the index is the local one while the project practises.
 
+    With `offline` no index but the local one is read.
+
     Raises: RefusedError where there is no repository, commit or project; UsageError for an unknown index.
     """
+    if offline and index not in ("", LOCAL):
+        raise UsageError(f"--offline reads no index but the local one, not {index}", hint="leave one of them out")
+    index = LOCAL if offline else index
     git = Git.open(root)
     warn_on_version_mismatch(root)
     commit, why = git.commit(revision), ""
@@ -210,5 +245,8 @@ def open_context(
         why = why_practice(git, project.config, env)
         index = LOCAL if why else DEFAULT
         project = open_project(git, commit, index=index, env=env)
-    with open_index(index, project, root, env) as opened:
-        yield TaskContext(git, commit, project, opened, env, why)
+    if index == LOCAL:
+        opened = read_local_index(project, root, None if offline else upstream_url(env))
+    else:
+        opened = find_index(index, project, env)
+    yield TaskContext(git, commit, project, opened, env, why)

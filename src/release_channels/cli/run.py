@@ -17,7 +17,6 @@ from release_channels.adapters.actions_env import ActionsEnvironment, is_rehears
 from release_channels.adapters.files import state_directory
 from release_channels.adapters.interrupts import terminate_gracefully
 from release_channels.adapters.tool_lock import warn_on_version_mismatch
-from release_channels.cli.options import OptionsT, parse_options
 from release_channels.cli.report import report_outcome
 from release_channels.errors import CommandError, RefusedError, ReleaseError, UnansweredError, UsageError
 from release_channels.model.outcome import DEFAULT_INDEX, PROGRAM, Outcome, Result, name_index
@@ -25,6 +24,7 @@ from release_channels.model.redact import printable
 
 if TYPE_CHECKING:
     from release_channels.cli.context import TaskContext
+    from release_channels.cli.options import OptionsT
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
@@ -71,6 +71,8 @@ class Run:
 
         Raises: UsageError
         """
+        from release_channels.cli.options import parse_options
+
         options = parse_options(kind, self.name, words)
         console.set_verbose(options.verbose)
         self.index = getattr(options, "index", None) or "local"
@@ -163,7 +165,14 @@ FindNext = Callable[["TaskContext"], str]
 
 @contextmanager
 def open_task(
-    name: str, root: Path, index: str, find_next: FindNext, *, revision: str = "HEAD", reports_itself: bool = False
+    name: str,
+    root: Path,
+    index: str,
+    find_next: FindNext,
+    *,
+    revision: str = "HEAD",
+    reports_itself: bool = False,
+    offline: bool = False,
 ) -> Iterator[TaskRun]:
     """Run a task with the context of a commit and an index, and find the next command afterwards.
 
@@ -175,7 +184,9 @@ def open_task(
             with console.progress("looking at the project and its index"):
                 from release_channels.cli.context import open_context  # which takes a while
 
-                context = stack.enter_context(open_context(root, os.environ, index=index, revision=revision))
+                context = stack.enter_context(
+                    open_context(root, os.environ, index=index, revision=revision, offline=offline)
+                )
             run.index = context.index.name
             try:
                 yield TaskRun(run, context)

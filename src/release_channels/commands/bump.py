@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -17,12 +18,10 @@ from release_channels.adapters.edit_journal import has_record, on_record, take_b
 from release_channels.adapters.edits import apply_edits, show_edits
 from release_channels.adapters.files import checkout_lock
 from release_channels.adapters.git import commit_files, leave_new_branch, push_branch, switch_to_new_branch
-from release_channels.adapters.github import GitHub
 from release_channels.adapters.index import LOCAL
 from release_channels.adapters.interrupts import signals_held
 from release_channels.cli.context import TaskContext, open_context
 from release_channels.commands.practice_guard import refuse_practice
-from release_channels.commands.towncrier import plan_news
 from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
 from release_channels.model.next_step import bump_subject
 from release_channels.model.next_version import is_open, next_dev, next_final
@@ -33,8 +32,11 @@ from release_channels.project.changelog_edit import plan_release
 from release_channels.project.edit import Change
 from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import plan_version, unlisted_copies
-from release_channels.project.pyproject import Project
+from release_channels.project.pyproject import News, Project
 from release_channels.project.unlisted_copies import hint_to_list
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 _FEW = 5
 
@@ -201,15 +203,21 @@ def _changelog(context: TaskContext, project: Project, read: Read, target: Versi
     news = project.news_file(target)
     by_towncrier = project.news if named_changelog(project.config, news) == news else None
     if by_towncrier and follow_links(news, read)[1] is None:
-        return plan_news(context, by_towncrier, target, today)
+        return _news(context, by_towncrier, target, today)
     path = find_changelog(project.config, read, news)
     if path is None:
         return ()
     document = read_changelog(path, read)
     if by_towncrier:
-        return () if has_section(document, target) else plan_news(context, by_towncrier, target, today)
+        return () if has_section(document, target) else _news(context, by_towncrier, target, today)
     edit = plan_release(document, target, today, path, project.config.tag_format)
     return (edit,) if edit else ()
+
+
+def _news(context: TaskContext, settings: News, target: Version, today: date) -> tuple[Change, ...]:
+    from release_channels.commands.towncrier import plan_news
+
+    return plan_news(context, settings, target, today)
 
 
 def _each_file_once(edits: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import is_loopback
 from release_channels.adapters.files import atomic_write
-from release_channels.adapters.github import GitHub
-from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.adapters.local_index_history import practised_versions
 from release_channels.adapters.observe import observe
@@ -42,6 +41,9 @@ from release_channels.project.changelog import find_changelog, has_section, read
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import bumped_files, compare_copies
 from release_channels.project.pyproject import Project
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 _DEPLOYMENTS = 10
 """How many deployments of an environment are looked at for the newest of each workflow."""
@@ -110,11 +112,11 @@ def read_next(context: TaskContext) -> str:
     return _read_without_effect(read)
 
 
-def read_next_here(root: Path, index: str = "") -> str:
+def read_next_here(root: Path) -> str:
     """Read the next command of the project in a directory, as `status` names it; empty if it cannot be read."""
 
     def read() -> str:
-        with open_context(root, os.environ, index=index) as context:
+        with open_context(root, os.environ) as context:
             return read_next(context)
 
     return _read_without_effect(read)
@@ -317,6 +319,8 @@ def _run(github: TolerantGitHub, workflow: str, sha: str, event: str | None = No
     """Describe how a workflow stands for a commit; nothing where it is green or cannot be asked."""
     if github.github is None:
         return "", False
+    from release_channels.adapters.github.errors import NotFoundError
+
     try:
         run: WorkflowRun | None = github.github.newest_run(workflow, sha, event)
     except NotFoundError:  # GitHub does not know a workflow before its first run

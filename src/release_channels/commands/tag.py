@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.git import create_tag, delete_tag, push_tag
-from release_channels.adapters.github import GitHub
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.cli.context import TaskContext
@@ -22,7 +22,9 @@ from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import final_of, parse_project_version
-from release_channels.release.ci_provenance import ProvenanceQuery
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,8 @@ def _wait_for_tests(context: TaskContext, waiting: Waiting) -> None:
             lambda: github.newest_run(config.test_workflow, context.commit.sha), config.test_workflow, waiting
         )
         if test.is_green and config.gate.enabled:
+            from release_channels.release.ci_provenance import ProvenanceQuery
+
             gate = ProvenanceQuery(github, config)
             wait_for_run(lambda: gate.find_gate(test), config.gate_workflow, waiting)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -27,7 +28,9 @@ from release_channels.project.changelog import find_changelog, has_section, read
 from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
 from release_channels.project.unlisted_copies import hint_to_list
 from release_channels.release.checks.declared import declared_findings, unknown_before_build
-from release_channels.release.ci_provenance import ProvenanceQuery, verify_gate
+
+if TYPE_CHECKING:
+    from release_channels.release.ci_provenance import ProvenanceQuery
 
 
 class Answer(StrEnum):
@@ -292,6 +295,8 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
             test = github.newest_run(config.test_workflow, commit.sha)
             yield judge_run(test, workflows.pop("tests"), commit.short)
             if "gate" in workflows:
+                from release_channels.release.ci_provenance import ProvenanceQuery
+
                 yield _gate(ProvenanceQuery(github, config), test, version)
     except ReleaseError as stop:
         for topic, workflow in workflows.items():
@@ -300,6 +305,8 @@ def _runs(context: TaskContext, version: Version) -> Iterator[Row]:
 
 def _gate(inquiry: ProvenanceQuery, test: WorkflowRun | None, version: Version) -> Row:
     """Request the gate's run that followed the tests, and for what it says of the version."""
+    from release_channels.release.ci_provenance import verify_gate
+
     workflow = inquiry.config.gate_workflow
     if test is None or not test.is_green:
         return Row("gate", Answer.NO, f"{workflow} follows the tests, which have not passed", _WAIT)

@@ -14,12 +14,12 @@ from urllib.parse import parse_qs, quote
 from packaging.utils import NormalizedName, canonicalize_name
 
 from release_channels.indexserver import pages
+from release_channels.indexserver.merged import MergedIndex
 from release_channels.indexserver.oidc import TokenIssuer, TokenRefused, TrustedPublishing
 from release_channels.indexserver.pages import PageFile
-from release_channels.indexserver.storage import Storage, StoredFile
+from release_channels.indexserver.storage import StoredFile
 from release_channels.indexserver.upload_rules import Limits, UploadRefused
 from release_channels.indexserver.uploads import Uploads
-from release_channels.indexserver.upstream import Upstream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -66,8 +66,8 @@ class IndexApp:
         self._front = front
         self._project = canonicalize_name(project) if project is not None else None
         self._upstream_url = upstream.rstrip("/") if upstream else None
-        self._storage = Storage(root)
-        self._upstream = Upstream(upstream, self._project) if upstream and self._project else None
+        self._merged = MergedIndex(root, self._project, upstream)
+        self._storage = self._merged.storage
         self._exchange = TokenIssuer(trusted, lambda name: bool(self.listing(name))) if trusted else None
         self._uploads = Uploads(
             self._storage, self.listing, limits=limits or Limits(), served=self._project, exchange=self._exchange
@@ -80,15 +80,11 @@ class IndexApp:
 
     def warnings(self) -> tuple[str, ...]:
         """Return the problems so far that did not stop the index."""
-        upstream = self._upstream.warnings() if self._upstream else ()
-        return (*upstream, *self._storage.warnings(), *self._failures)
+        return (*self._merged.warnings(), *self._failures)
 
     def listing(self, project: NormalizedName) -> Sequence[PageFile]:
-        """List a project's files by name, upstream's and local ones; a local file replaces upstream's."""
-        upstream = self._upstream.files() if self._upstream and project == self._project else ()
-        files = {file.name: file for file in upstream}
-        files |= {file.name: _page_file(file) for file in self._storage.files() if file.project == project}
-        return [files[name] for name in sorted(files)]
+        """List a project's files by name."""
+        return self._merged.files(project)
 
     def _routes(self) -> Iterator[tuple[str, str, _Endpoint]]:
         if self._front:
@@ -219,21 +215,6 @@ def _page(environ: WSGIEnvironment, render: Callable[[str], str]) -> WSGIApplica
 
 def _redirect(address: str, status: HTTPStatus) -> WSGIApplication:
     return _Answer(f"It is at {address}\n", status=status, headers=(("Location", address),))
-
-
-def _page_file(file: StoredFile) -> PageFile:
-    digest = file.metadata_sha256
-    return PageFile(
-        name=file.name,
-        url=f"../../files/{quote(file.name)}",
-        version=file.version,
-        hashes={"sha256": file.sha256},
-        size=file.size,
-        upload_time=file.stored,
-        requires_python=file.requires_python,
-        yanked=file.yanked,
-        metadata={"sha256": digest} if digest else None,
-    )
 
 
 def _refusal(environ: WSGIEnvironment, err: UploadRefused) -> WSGIApplication:

@@ -68,6 +68,7 @@ class Upstream:
 
 
 def _page_file(listed: ListedFile) -> PageFile:
+    """Return a file for the local index, which passes on no provenance."""
     version = version_in(listed.name)
     read = {item.name: getattr(listed, item.name) for item in fields(listed)}
-    return PageFile(**read, version=str(version) if version is not None else None)
+    return PageFile(**read | {"provenance_url": None}, version=str(version) if version is not None else None)

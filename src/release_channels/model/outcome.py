@@ -7,9 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from release_channels.model.manifest import ManifestFile
 from release_channels.model.redact import redact_urls
+
+if TYPE_CHECKING:
+    from release_channels.model.strict_json import ManifestFile
 
 PROGRAM = "release-channels"
 DEFAULT_INDEX = "pypi"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
-from release_channels.model.config import Config
-from release_channels.model.decide import Plan
-from release_channels.model.github import WorkflowRun
-from release_channels.model.manifest import Manifest
-from release_channels.model.strict_json import ManifestFile
-from release_channels.model.tested_commit import Provenance
+
+if TYPE_CHECKING:
+    from release_channels.model.config import Config
+    from release_channels.model.decide import Plan
+    from release_channels.model.github import WorkflowRun
+    from release_channels.model.manifest import Manifest
+    from release_channels.model.strict_json import ManifestFile
+    from release_channels.model.tested_commit import Provenance
 
 WORKFLOWS = ".github/workflows"
 AGAIN = "run the test workflow again for that commit (`gh run rerun`): the gate follows automatically"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -18,9 +19,11 @@ from release_channels.project.edit import Edit
 from release_channels.project.files import Read
 from release_channels.project.lock_files import LOCK, cargo_disagreements, plan_cargo_lock, plan_lock, read_lock
 from release_channels.project.pyproject import Project
-from release_channels.project.stale_mentions import Mention, find_mentions
 from release_channels.project.unlisted_copies import CITATION, UnlistedCopy, find_unlisted
 from release_channels.project.version_files import newest_before, plan_copies, read_copies
+
+if TYPE_CHECKING:
+    from release_channels.project.stale_mentions import Mention
 
 # Files with install instructions for users.
 _TEXT = re.compile(r"README\.(md|rst|txt)|docs?/.*\.(md|rst|txt)", re.IGNORECASE)
@@ -103,6 +106,8 @@ def unlisted_copies(
 
 def old_mentions(project: Project, read: Read, version: Version, files: Iterable[str]) -> tuple[Mention, ...]:
     """Find lines in README and documentation that mention an older version; `files` are all files of the commit."""
+    from release_channels.project.stale_mentions import find_mentions
+
     pages = filter(_TEXT.fullmatch, files)
     texts = {path: text.decode("utf-8", "replace") for path in pages if (text := read(path)) is not None}
     return find_mentions(project.normalized_name, version, texts)

@@ -24,7 +24,8 @@ from release_channels.model.verification import verify_manifest
 from release_channels.model.version import Channel
 from release_channels.project.plan_edits import disagreements, old_mentions
 from release_channels.release.build import build_files, build_spec_for_release
-from release_channels.release.checks import CheckContext, check_release
+from release_channels.release.checks.all_checks import check_release
+from release_channels.release.checks.context import CheckContext
 from release_channels.release.dist_dir import DIST, read_manifest
 from release_channels.release.rebuild import ConcurrentRebuild, Difference, explain_difference
 from release_channels.release.step import ReleaseContext, Report, Step

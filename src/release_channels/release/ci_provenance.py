@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment, read_actions
 from release_channels.adapters.actions_event import EventRun, read_event_run
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
-from release_channels.adapters.github import GitHub, connect
+from release_channels.adapters.github import connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.index import DEFAULT, FOR_PRACTICE
 from release_channels.adapters.observe import relation_to_main
@@ -39,6 +40,9 @@ from release_channels.model.verification import (
 )
 from release_channels.model.version import Channel, Line, line_of, preview_of
 from release_channels.project.pyproject import Project
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 # What comes before the upload, and the upload: each proves for itself, since each may be a job of its own.
 _STEPS = frozenset({"build", "check", "preview-publish", "public-publish"})

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -14,7 +15,7 @@ from release_channels.adapters.actions_env import is_loopback
 from release_channels.adapters.distributions import sha256_of
 from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git
-from release_channels.adapters.github import GitHub, Pauses, connect
+from release_channels.adapters.github import Pauses, connect
 from release_channels.adapters.github.errors import ForbiddenError, NotFoundError, TakenError
 from release_channels.adapters.index import FOR_PRACTICE, Index, read_index
 from release_channels.errors import FailedError, RefusedError
@@ -27,6 +28,9 @@ from release_channels.project.changelog import find_changelog, read_changelog, r
 from release_channels.release.dist_dir import DIST, read_manifest
 from release_channels.release.step import ReleaseContext, Report, Step
 from release_channels.release.upload_guard import recheck_tag, verify_before_upload
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 ASSET = "manifest.json"
 _SHOWN = 60  # characters

@@ -1,6 +1,5 @@
 """GitHub's API, through PyGithub: read a repository, and change a few things in it."""
 
-from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.connect import Pauses, connect
 
-__all__ = ["GitHub", "Pauses", "connect"]
+__all__ = ["Pauses", "connect"]

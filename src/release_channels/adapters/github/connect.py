@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from release_channels.adapters.actions_env import REHEARSAL, is_loopback
-from release_channels.adapters.github.client import GitHub
 from release_channels.adapters.github.errors import RetryingClient, Token
 from release_channels.adapters.process import run_unchecked
 from release_channels.errors import CommandError, RefusedError, UsageError
@@ -19,6 +18,8 @@ from release_channels.model.github import is_repository_name
 
 if TYPE_CHECKING:
     import github
+
+    from release_channels.adapters.github.client import GitHub
 
 SECONDS = 30
 USER_AGENT = "release-channels"
@@ -45,6 +46,8 @@ def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = 
     Raises: UsageError for a name of another form; RefusedError for an address that no token may be sent to.
     """
     import github
+
+    from release_channels.adapters.github.client import GitHub
 
     if not is_repository_name(repository):
         raise UsageError(f"{repository!r} is not the name of a repository", hint='write it as "owner/name"')

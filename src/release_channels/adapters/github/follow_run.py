@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
-from release_channels.adapters.github import GitHub
 from release_channels.errors import FailedError, UnansweredError
 from release_channels.model.github import WorkflowRun
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.client import GitHub
 
 _QUIET = 60.0
 

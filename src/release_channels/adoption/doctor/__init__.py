@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
-from release_channels.adapters.github import connect
-from release_channels.adapters.github.settings import Settings
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
 from release_channels.adoption.doctor.diagnosis import Diagnosis, unknown, warning
@@ -40,6 +38,9 @@ from release_channels.model.tags import release_tags
 from release_channels.model.version import Channel, final_of
 from release_channels.project.commit_url import github_repository
 from release_channels.release.checks.declared import declared_findings
+
+if TYPE_CHECKING:
+    from release_channels.adapters.github.settings import Settings
 
 _T = TypeVar("_T")
 _FEW = 5
@@ -95,6 +96,8 @@ def _github(context: TaskContext) -> Iterator[Diagnosis]:
             'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
         )  # fmt: skip
         return
+    from release_channels.adapters.github import connect
+
     with connect(name, context.env) as github:
         try:
             is_private, branch = github.settings.repository()
