@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from release_channels import tasks
-from release_channels.cli.context import open_context
+from release_channels.cli.context import open_context, open_index
 from release_channels.commands.yank import yank
 from release_channels.errors import UsageError
 from release_channels.model.outcome import Outcome, Result
@@ -102,7 +103,11 @@ def test_yank_confirms_a_yanked_release(repo: Repo, capsys: pytest.CaptureFixtur
 def test_pip_and_uv_install_what_yank_predicts(repo: Repo) -> None:
     """On each channel."""
     mark_yanked(repo, "1.2.0")
-    with open_context(repo.root, {**os.environ, "UV_DEFAULT_INDEX": ""}, index="local") as context:
+    env = {**os.environ, "UV_DEFAULT_INDEX": ""}
+    with open_context(repo.root, env, index="local") as read:
+        project = read.project
+    with open_index("local", project, repo.root, env) as index:
+        context = replace(read, index=index)
         url = context.index.simple_url
         pip = (sys.executable, "-m", "pip", "download", "--no-deps", "--index-url", url, "-d", str(repo.root / "dist"))
         uv = (
