@@ -11,7 +11,9 @@ sessions.register(nox)
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- --all` runs them with every backend, fault and kill."""
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    # Four workers load the same modules: with bytecode this takes each a third of the time.
+    with_bytecode = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env=with_bytecode)
 
 
 @nox.session

@@ -197,6 +197,7 @@ def test_a_downstream_project_locks_its_channels_newest(machine: Machine, name: 
     assert _locked(machine) == expected
 
 
+@pytest.mark.full
 def test_an_old_python_gets_the_newest_release_for_it(machine: Machine, wheelhouse: Path) -> None:
     """As the guide describes: an older release, without an error."""
     assert "With an older one you get the newest release that still supports it" in GUIDE

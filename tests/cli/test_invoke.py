@@ -57,6 +57,7 @@ def test_help_shows_the_program_and_its_options(offline: None) -> None:
     run(SCRIPT, "--version", cwd=HERE).shows("release-channels ")
 
 
+@pytest.mark.full
 def test_the_commands_of_the_open_index_work(checkout: Repo, run_session: RunSession, tmp_path: Path) -> None:
     """It lists its versions; the files stay after Ctrl-C."""
     steps = ("build", "preview-publish")

@@ -79,6 +79,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(checkout: Repo) -> None:
     assert not (checkout.root / ".release-channels").exists()
 
 
+@pytest.mark.full
 def test_a_preview_carries_out_the_shown_plan_once(checkout: Repo) -> None:
     """At the same commit it is already published, and exits with 0."""
     planned = nox(checkout.root, "-s", "preview", "--", "--dry-run").plan
@@ -122,6 +123,7 @@ def _reported_steps(text: str) -> list[str]:
     return [found[1] for found in re.finditer(r"^\[\d/\d\] ([\w-]+): ", text, re.MULTILINE)]
 
 
+@pytest.mark.full
 def test_a_failing_build_ends_the_run(make_repo: MakeRepo) -> None:
     """Without dist/, manifest or upload."""
     sample = adopter(backend="hatchling")
@@ -349,6 +351,7 @@ def test_a_project_below_the_repository_root_is_refused(make_repo: MakeRepo) -> 
     assert snapshot(repo.root) == before
 
 
+@pytest.mark.full
 def test_a_read_only_checkout_is_refused(checkout: Repo) -> None:
     """A dry run works."""
     # Root may write everywhere until it gives that right away.

@@ -565,6 +565,7 @@ def test_a_file_changed_by_a_checkout_hook_leaves_no_branch(
     assert "1.2.0.dev0" in (project.root / "pyproject.toml").read_text()
 
 
+@pytest.mark.full
 def test_an_interrupted_pull_request_leaves_no_branch(project: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again does it, as the outcome says."""
     # The hook's parent is git, whose own parent is the task.

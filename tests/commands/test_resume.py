@@ -73,6 +73,7 @@ def assert_finished(repo: Repo, github: GitHubDouble, index: Mapping[str, str]) 
     assert {name: assets[name] for name in (WHEEL, SDIST)} == dict(index)
 
 
+@pytest.mark.full
 def test_resume_completes_upload_and_github_release(released: Repo, github: GitHubDouble) -> None:
     """By a rebuild with the same bytes; a second run moves nothing."""
     index = on_index(released)
@@ -246,6 +247,7 @@ def unreproducible_on_github(unreproducible: Repo, monkeypatch: pytest.MonkeyPat
         yield opened
 
 
+@pytest.mark.full
 def test_an_unreproducible_build_is_taken_from_the_workflow(
     unreproducible: Repo, unreproducible_on_github: GitHubDouble
 ) -> None:

@@ -97,6 +97,7 @@ def index_versions(repo: Repo) -> set[str]:
     return {path.name.split("-")[1] for path in (repo.root / STATE / "index").glob("*.whl")}
 
 
+@pytest.mark.full
 def test_a_whole_release_runs_by_tasks_and_sessions(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, upstream: str
 ) -> None:

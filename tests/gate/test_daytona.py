@@ -123,6 +123,7 @@ def test_the_sandbox_is_deleted_after_an_interrupt(cloud: DaytonaCloud) -> None:
     assert cloud.state.sandboxes == {}
 
 
+@pytest.mark.full
 def test_the_reaper_deletes_only_old_sandboxes_of_this_project(cloud: DaytonaCloud) -> None:
     """On every page; not those of a running run or of another project."""
     state, client = cloud.state, cloud.sandboxes.client

@@ -439,6 +439,7 @@ def _echo(request: Any) -> Any:
     return refusal(400, f"bad request: {dict(request.headers)}") if "SECRET-wrong" in str(request.headers) else None
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("agent", "verbose"),
     [

@@ -80,6 +80,7 @@ def test_a_session_without_its_python_is_skipped_with_a_note(offline: None, tmp_
         assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
+@pytest.mark.full
 def test_a_passed_run_without_any_test_is_a_warning(
     offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +130,7 @@ def test_artifacts_are_passed_between_jobs_and_runs(offline: None, tmp_path: Pat
         assert len(runner.environment.state.artifacts) == 1
 
 
+@pytest.mark.full
 def test_runs_are_numbered_by_workflow(offline: None, tmp_path: Path) -> None:
     """A repeated run keeps number and id, as a new attempt."""
     step = "echo $GITHUB_RUN_NUMBER $GITHUB_RUN_ATTEMPT $GITHUB_RUN_ID"
@@ -168,6 +170,7 @@ def test_skipped_and_failed_jobs_differ(offline: None, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_workflow_that_act_refuses_is_reported(offline: None, tmp_path: Path) -> None:
     """In act's words; no job failed."""
     with (
@@ -208,6 +211,7 @@ def context_of(runner: WorkflowRunner) -> FaultContext:
     return FaultContext(runner.environment, runner.dispatcher, None, Channel.PREVIEW, workflow, event, None)  # type: ignore[arg-type]
 
 
+@pytest.mark.full
 def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> None:
     """Earlier steps are done, later ones are not, and the run has not passed."""
     text = workflow(job("echo before", "{id: here, run: echo after}"))
@@ -221,6 +225,7 @@ def test_a_runner_is_killed_between_two_steps(offline: None, tmp_path: Path) -> 
         assert lines(again.act_result.said()) == ["before", "after"]
 
 
+@pytest.mark.full
 def test_a_fault_without_effect_fails_the_rehearsal(offline: None, tmp_path: Path) -> None:
     """A kill before a missing step: the run passes and shows nothing."""
 

@@ -70,6 +70,7 @@ def test_each_job_has_the_permissions_of_its_file(asking: str, tmp_path: Path) -
         assert claims["sub"] == f"repo:{repository}:environment:pypi-internal-preview"
 
 
+@pytest.mark.full
 def test_a_removed_permission_is_missing(asking: str, tmp_path: Path) -> None:
     """Removed by a fault."""
     with make_runner(tmp_path, {"one.yml": asking, "../../ask.py": ASK}) as runner:
@@ -92,6 +93,7 @@ def test_an_environment_allows_only_its_refs(offline: None, tmp_path: Path) -> N
         assert again.jobs == {"one": "failure", "other": "success"}, "no pattern lets nothing in"
 
 
+@pytest.mark.full
 def test_a_step_gets_nothing_of_the_user(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variables, tokens or files, and no terminal for prompts."""
     for name in ("LEAK", "PYPI_TOKEN", "UV_PUBLISH_TOKEN", "GH_TOKEN"):
@@ -120,6 +122,7 @@ def test_a_step_has_no_network(offline: None, tmp_path: Path) -> None:
     assert "HTTP Error 403" in ran.act_result.said()
 
 
+@pytest.mark.full
 def test_no_stored_output_contains_a_secret(offline: None, tmp_path: Path) -> None:
     """Neither a step's output or name, nor the run's log."""
     secret = "a-very-secret-word"

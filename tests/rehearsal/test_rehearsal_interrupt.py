@@ -42,6 +42,7 @@ def test_an_interrupted_rehearsal_leaves_nothing(offline: None, tmp_path: Path, 
     assert repo.fingerprint() == before
 
 
+@pytest.mark.full
 def test_an_interrupt_with_keep_leaves_the_directory(offline: None, tmp_path: Path) -> None:
     """Its path is reported."""
     directory = tmp_path / "tmp"

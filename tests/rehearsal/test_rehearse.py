@@ -50,6 +50,7 @@ def test_a_preview_is_rehearsed_with_a_fault(
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_redirect_to_another_machine_is_refused(adopted: Adopted, directory: Path, tmp_path: Path) -> None:
     """The one file that redirects `--index pypi` is broken by hand: no step continues."""
     with runner_of(adopted(False), tmp_path / "world") as runner:

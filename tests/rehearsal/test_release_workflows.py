@@ -84,6 +84,7 @@ def test_test_runs_are_numbered_above_the_newest_preview(
         assert read_newest_run(project, {"UV_DEFAULT_INDEX": running.simple_url}) == number
 
 
+@pytest.mark.full
 def test_path_filters_use_the_files_of_a_push(offline: None, tmp_path: Path) -> None:
     """Between its tips, or from a new branch's first new commit."""
     only = workflow(job("true"), on="{push: {paths: ['src/**']}}").replace("name: one", "name: test")
@@ -107,6 +108,7 @@ def test_path_filters_use_the_files_of_a_push(offline: None, tmp_path: Path) -> 
         assert started == [["test.yml"], [], ["test.yml"], [], []]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("group", "conclusions"),
     [

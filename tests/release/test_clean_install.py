@@ -42,6 +42,7 @@ def project(tmp_path: Path, wheelhouse: Path, offline: None, monkeypatch: pytest
     return project
 
 
+@pytest.mark.full
 def test_the_users_configuration_is_ignored(project: ReleasedProject, tmp_path: Path) -> None:
     """Environment, configuration files and the checkout's settings."""
     project.release(PREVIEW, FINAL)

@@ -58,6 +58,7 @@ def test_preview_and_public_commands_install_their_versions(project: ReleasedPro
     assert leftovers() == []
 
 
+@pytest.mark.full
 def test_without_a_build_the_published_release_is_verified(project: ReleasedProject) -> None:
     """As in a job that only verifies."""
     project.release(PREVIEW, FINAL)
@@ -90,6 +91,7 @@ def test_a_public_command_that_installs_the_preview_fails(project: ReleasedProje
     assert leftovers() == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("others", "said"),
     [
@@ -141,6 +143,7 @@ def test_another_installed_version_fails(project: ReleasedProject, version: str)
     assert leftovers() == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("served", "said"),
     [
@@ -229,6 +232,7 @@ def _cli(body: str) -> str:
     return f"import sys\n\ndef main():\n    {body}\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("cli", "said"),
     [
@@ -272,6 +276,7 @@ def test_a_broken_script_fails(project: ReleasedProject, cli: str, said: str) ->
     assert leftovers() == []
 
 
+@pytest.mark.full
 def test_an_excused_broken_script_is_a_warning(project: ReleasedProject) -> None:
     """By an extra, another platform, `allow` or the last release."""
     scripts = {"demo": "demo_tool.cli:main", "old": "demo_tool.old:main"}
@@ -346,6 +351,7 @@ def test_a_module_that_needs_an_extra_is_a_warning(project: ReleasedProject) -> 
 BROKEN = {"demo_dep/__init__.py": "raise ImportError('half a rewrite')\n"}
 
 
+@pytest.mark.full
 def test_a_broken_dependency_prerelease_is_a_warning(project: ReleasedProject) -> None:
     """Where the form for this project alone works; the warning contains both commands."""
     recipe = replace(PREVIEW, requires=["demo-dep"], cli=f"import demo_dep\n{HELP}")
@@ -372,6 +378,7 @@ def test_a_dependency_that_breaks_both_forms_fails(project: ReleasedProject) -> 
         project.verify(recipe)
 
 
+@pytest.mark.full
 def test_an_endless_resolution_is_a_warning(project: ReleasedProject) -> None:
     """The form for this project alone verifies it in time; the warning lists the dependencies."""
     recipe = replace(PREVIEW, requires=["demo-dep", "demo-low"])

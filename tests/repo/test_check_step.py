@@ -52,6 +52,7 @@ def test_all_findings_are_in_one_report_and_nothing_is_uploaded(
     assert shown.count(line) == 1
 
 
+@pytest.mark.full
 def test_an_unreproducible_build_is_one_warning(
     make_repo: MakeRepo, run_session: RunSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_an_unreproducible_build_is_one_warning(
     assert capsys.readouterr().err.count(warning) == 1
 
 
+@pytest.mark.full
 def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: RunSession, tmp_path: Path) -> None:
     """With `rebuild = false` no comparison is reported."""
     count = (
@@ -81,6 +83,7 @@ def test_a_second_build_can_be_switched_off(make_repo: MakeRepo, run_session: Ru
     assert len((tmp_path / "runs").read_text().split()) == 6
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "steps",
     [
@@ -130,6 +133,7 @@ def wait_for(name):
 """
 
 
+@pytest.mark.full
 def test_a_build_that_fails_in_parallel_is_retried_alone(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
@@ -227,6 +231,7 @@ def test_a_final_does_not_lose_what_only_previews_had(make_repo: MakeRepo) -> No
     assert "demo-tool 1.2.0 has lost the script b, which demo-tool 1.1.1 had (" in outcome.hint
 
 
+@pytest.mark.full
 def test_an_allowed_script_loss_is_only_a_note(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Another one is refused, with its `allow` entry in the hint."""
     repo = _final(make_repo, 'allow = ["lost-scripts:b"]\n')
@@ -242,6 +247,7 @@ def test_an_allowed_script_loss_is_only_a_note(make_repo: MakeRepo, capsys: pyte
     assert 'if that is intended, add "lost-scripts:c" to `allow`)' in hint
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("channel", Channel)
 def test_an_unavailable_previous_wheel_is_reported(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, channel: Channel
@@ -261,6 +267,7 @@ def test_an_unavailable_previous_wheel_is_reported(
         assert (outcome.result, message in "".join(outcome.warnings)) == (Result.DONE, True), outcome
 
 
+@pytest.mark.full
 def test_a_yanked_release_is_not_compared_with(make_repo: MakeRepo) -> None:
     repo = _final(make_repo)
     _wheel(repo, "1.0.0", "a")
