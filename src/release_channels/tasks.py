@@ -250,9 +250,7 @@ def _open_task(
     from release_channels.commands.status import read_next
 
     here = Path.cwd()
-    return open_task(
-        name, here, index, read_next, revision=revision, reports_itself=reports_itself, offline=offline
-    )
+    return open_task(name, here, index, read_next, revision=revision, reports_itself=reports_itself, offline=offline)
 
 
 def _in_directory(path: str, command: str) -> str:

@@ -155,7 +155,7 @@ CASES = [
     *((reader, name) for reader in READERS for name in HOSTILE if (reader, name) not in _PATIENT | _BUSY),
     *(("GitHub, soon", name) for name in SLOW),
 ]
-# Each answer comes to one reader with every push, each reader gets several; `--all` brings every answer to every reader.
+# Each answer comes to one reader with every push, each reader gets several; `--all` brings each to every reader.
 _names, _readers = list(HOSTILE), list(READERS)
 _FIRST = {(_readers[number % len(_readers)], name) for number, name in enumerate(_names)}
 READERS["GitHub, soon"] = _github_soon

@@ -11,8 +11,8 @@ import pytest
 
 from tests.adoption.adopting import TOOL
 from tests.adoption.conftest import tools
-from tests.support.corpus import PROJECTS, create_repository, read_case
 from tests.cli.screen import BIN, run
+from tests.support.corpus import PROJECTS, create_repository, read_case
 
 __all__ = ["tools"]  # a fixture: what `init` locks against
 
@@ -92,7 +92,7 @@ KINDS = {
     "tasks": "it has tasks of its own",
 }
 """Projects by the directory that has them, and what kind each is."""
-_QUICK = ("default", "released-on-main")
+_QUICK = ("default",)
 
 
 @pytest.mark.timeout(900)

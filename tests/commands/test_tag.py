@@ -635,7 +635,7 @@ def test_a_tag_version_requires_the_version_option(make_repo: MakeRepo, capsys: 
     repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
     before = repo.fingerprint()
     assert tag(repo) == 2
-    assert "release-channels tag --version 0.0.1 --index local" in capsys.readouterr().err
+    assert "release-channels tag --version 0.1.0 --index local" in capsys.readouterr().err
     assert tag(repo, version="1.0.0rc1") == 1
     assert repo.fingerprint() == before
     assert tag(repo, version="1.0.0") == 0

@@ -41,12 +41,12 @@ HEAVY = {
 }
 MARKDOWN, EDITOR, HTTP = {"markdown_it"}, {"tomlkit"}, {"requests", "urllib3"}
 TASKS = {
-    "status": (("status", "--index", "local"), 67, HEAVY | MARKDOWN | EDITOR),
-    "status, offline": (("status", "--offline"), 66, HEAVY | MARKDOWN | EDITOR | HTTP),
-    "bump": (("bump", "--index", "local", "--dry-run"), 71, HEAVY),
-    "bump, offline": (("bump", "--offline", "--dry-run"), 70, HEAVY | HTTP),
-    "tag": (("tag", "--index", "local", "--dry-run"), 87, HEAVY | EDITOR),
-    "doctor": (("doctor", "--index", "local"), 104, HEAVY),
+    "status": (("status", "--index", "local"), 68, HEAVY | MARKDOWN | EDITOR),
+    "status, offline": (("status", "--offline"), 67, HEAVY | MARKDOWN | EDITOR | HTTP),
+    "bump": (("bump", "--index", "local", "--dry-run"), 72, HEAVY),
+    "bump, offline": (("bump", "--offline", "--dry-run"), 71, HEAVY | HTTP),
+    "tag": (("tag", "--index", "local", "--dry-run"), 88, HEAVY | EDITOR),
+    "doctor": (("doctor", "--index", "local"), 105, HEAVY),
 }
 """A task's words, how many of our modules it may load, and the libraries that it loads none of."""
 

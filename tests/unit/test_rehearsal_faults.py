@@ -17,9 +17,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "rehearsal.md"
 
 
 def test_each_fault_is_in_the_documents() -> None:
-    """The table is generated from the faults."""
+    """The table is generated from the faults; the tables of options and of actions stand beside it."""
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    assert [row for row in rows if not row.startswith("| `--")] == list(fault_rows())
+    faults = [row for row in rows if not row.startswith("| `--") and "/" not in row.split("`")[1]]
+    assert faults == list(fault_rows())
 
 
 def test_each_fault_has_a_unique_name_and_a_next_command() -> None:
