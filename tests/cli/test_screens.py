@@ -29,6 +29,7 @@ SCREENS: dict[str, tuple[str | Path, ...]] = {
     "nothing to do": (PROGRAM, "bump-dev"),
     "emergency": (PROGRAM, "resume", "v1.1.0"),
     "yank": (PROGRAM, "yank", "1.1.0", "--index", "local"),
+    "set-up": (PROGRAM, "setup-publishing"),
     "plan": (BIN / "nox", "-s", "preview", "--", "--dry-run", "--offline"),
 }
 LOOKS = {"ASCII": {"PYTHONIOENCODING": "ascii"}, "UTF-8 in colour": {"PYTHONIOENCODING": "utf-8", "NO_COLOR": ""}}
@@ -38,7 +39,7 @@ _SPUN, _LAST_SPUN = re.compile(r"[^\n]*\r"), re.compile(r"[^\n]*\n(?:\r|\x1b\[\?
 """What a spinner drew and took away again."""
 _COLOUR = re.compile(r"\x1b\[(?:\d+;)*3\dm")
 _COMMAND = re.compile(r"`[^`\n]+`")
-_WHOLE = ("next: ", "nox > ", "+", "-", "@@")
+_WHOLE = ("next: ", "  gh workflow run ", "nox > ", "+", "-", "@@")
 
 
 @pytest.mark.parametrize(

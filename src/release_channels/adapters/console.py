@@ -136,10 +136,21 @@ def warn(text: str) -> None:
     say(f"warning: {text}", style="yellow")
 
 
-def result(text: str, *, style: str = "", is_prose: bool = False) -> None:
-    """Print one line of the result on stdout, as plain text in one style; on a terminal, prose breaks between words."""
-    console, plain = results(), _inert(text)
-    console.print(_wrapped(plain, console) if is_prose else plain, style=style, markup=False)
+def result(text: str, *, style: str = "") -> None:
+    """Print one line of the result on stdout as it is, in one style."""
+    results().print(_inert(text), style=style, markup=False)
+
+
+def fits(lines: Sequence[str]) -> bool:
+    """Return whether no line is longer than the terminal is wide; without a terminal every line fits."""
+    console = results()
+    return not console.is_terminal or max(map(len, lines), default=0) <= console.width
+
+
+def prose(text: str, *, style: str = "") -> None:
+    """Print sentences of the result on stdout; a terminal breaks them between words."""
+    console = results()
+    console.print(_wrapped(_inert(text), console), style=style, markup=False)
 
 
 def annotate(command: str) -> None:

@@ -232,7 +232,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
         )
     wanted = with_block(text, product_of(tree.project()), file, channel=channel)
     if wanted == text:
-        console.result(f"{file} contains today's install commands")
+        console.prose(f"{file} contains today's install commands")
     elif check:
         raise RefusedError(
             f"{file} does not contain today's install commands",
@@ -240,7 +240,7 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
         )
     else:
         atomic_write(root / file, wanted)
-        console.result(f"{file} now contains today's install commands")
+        console.prose(f"{file} now contains today's install commands")
 
 
 def product_of(project: Project) -> Product:

@@ -75,24 +75,25 @@ def _is_new(context: TaskContext) -> bool:
 
 def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_new: bool) -> None:
     project = context.project.name
-    console.result(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
-    for line in publisher_table(wanted):
-        console.result(f"  {line}")
-    console.result("Owner, repository and workflow file count letter by letter: type them as GitHub spells them.")
+    console.prose(f"Trusted publishers of {project} on the index. No token is stored in GitHub.", style="bold")
+    table = [f"  {line}" for line in publisher_table(wanted)]
+    if console.fits(table):  # each form below has the same values, one on a line
+        console.result("\n".join(table))
+    console.prose("Owner, repository and workflow file count letter by letter: type them as GitHub spells them.")
     if not is_new:
-        console.result(f"On the index, as an owner of {project}: Manage, Publishing, Add a new publisher, GitHub.")
+        console.prose(f"On the index, as an owner of {project}: Manage, Publishing, Add a new publisher, GitHub.")
         for publisher in wanted:
             _show_form(publisher, project, pending=False)
         return
     public = next(publisher for publisher in wanted if publisher.channel is Channel.PUBLIC)
     preview = next(publisher for publisher in wanted if publisher.channel is Channel.PREVIEW)
-    console.result(
+    console.prose(
         f"{context.index.title} has no file of {project} yet. Register a pending publisher for one channel only, the "
         "public one: the first release should be a final one, since before that every user would get previews. In "
         "your account: Publishing, Add a new pending publisher, GitHub."
     )
     _show_form(public, project, pending=True)
-    console.result(
+    console.prose(
         f"A pending publisher does not reserve the name. After the first release add the other one on {project}'s own "
         "page: Manage, Publishing."
     )
@@ -100,7 +101,7 @@ def _show_publishers(context: TaskContext, wanted: Sequence[Publisher], *, is_ne
 
 
 def _show_form(publisher: Publisher, project: str, *, pending: bool) -> None:
-    console.result(f"  {publisher.row[0]}:")
+    console.prose(f"  {publisher.row[0]}:")
     for field, value in publisher.fields(project, pending=pending):
         console.result(f"    {field + ':':<19} {value}")
 
@@ -123,16 +124,16 @@ def _plans(context: TaskContext, settings: Settings, *, needs_answer: bool) -> t
 
 
 def _show_environments(context: TaskContext, plans: Sequence[EnvironmentPlan] | None) -> None:
-    console.result("Environments on GitHub", style="bold")
+    console.prose("Environments on GitHub", style="bold")
     if plans is None:
         for wanted in wanted_environments(context.config):
-            console.result(f"  {wanted.name}: {wanted.purpose}; it allows {wanted.policy} and nothing else")
+            console.prose(f"  {wanted.name}: {wanted.purpose}; it allows {wanted.policy} and nothing else")
         return
     for plan in plans:
-        console.result(f"  {plan.wanted.name}: {plan.wanted.purpose}")
-        console.result(f"    now:   {_describe(plan.before)}")
+        console.prose(f"  {plan.wanted.name}: {plan.wanted.purpose}")
+        console.prose(f"    now:   {_describe(plan.before)}")
         if not plan.is_reached:
-            console.result(f"    then:  {plan.after.describe()}")
+            console.prose(f"    then:  {plan.after.describe()}")
         for remark in plan.remarks():
             console.warn(f"{plan.wanted.name}: {remark}")
 
@@ -152,11 +153,11 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
         if plan.add is not None:
             settings.add_policy(plan.wanted.name, plan.add)
     if all(plan.is_reached for plan in plans):
-        console.result("  nothing to do: the environments are as they should be")
+        console.prose("  nothing to do: the environments are as they should be")
         return
     again = _plans(context, settings, needs_answer=True) or ()
     for plan in again:
-        console.result(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
+        console.prose(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
         if not plan.is_reached:
             raise FailedError(
                 f"the environment {plan.wanted.name} is not what it was set to: {_describe(plan.before)}",
@@ -165,13 +166,13 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
 
 
 def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
-    console.result("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
+    console.prose("Then try each workflow out: it shows its identity to the index, and uploads nothing", style="bold")
     main = context.config.main_branch
     for publisher in wanted:
         ref, obstacle = _trial_ref(context, publisher)
         console.result(f"  gh workflow run {publisher.workflow} --ref {ref or main} -f do=preflight")
         if obstacle:
-            console.result(
+            console.prose(
                 f"    {obstacle}: this works only while {publisher.environment} allows branch {main}; otherwise use "
                 "the first release tag whose workflow has a preflight"
             )
@@ -197,12 +198,12 @@ class _Trial:
 def _try_out(
     context: TaskContext, github: GitHub, wanted: Sequence[Publisher], waiting: Waiting, *, is_new: bool
 ) -> Outcome:
-    console.result("Trying the release workflows out: they show their identity and upload nothing", style="bold")
+    console.prose("Trying the release workflows out: they show their identity and upload nothing", style="bold")
     trials = [_try(context, github, publisher, waiting) for publisher in wanted]
     if is_new:  # a token would make the project, so the trial stops before it asks for one
         trials = [trial if trial.refused or trial.untried else replace(trial, untried=_FIRST) for trial in trials]
     for trial in trials:
-        console.result(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index accepts it'}")
+        console.prose(f"  {trial.publisher.workflow}: {trial.refused or trial.untried or 'the index accepts it'}")
     if refused := [trial for trial in trials if trial.refused]:
         raise FailedError(
             f"the index does not accept {' and '.join(trial.publisher.workflow for trial in refused)}",

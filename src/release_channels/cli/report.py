@@ -75,7 +75,7 @@ def _report_end(outcome: Outcome) -> None:
     is_explained = is_error and not console.is_one_screen()
     if is_explained:
         console.error(ReleaseError(outcome.message, hint=outcome.hint))
-    console.result(outcome.line, style=_STYLES[outcome.result], is_prose=True)
+    console.prose(outcome.line, style=_STYLES[outcome.result])
     if is_error and not is_explained:
         console.hint(outcome.hint)
 

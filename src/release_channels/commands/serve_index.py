@@ -53,12 +53,12 @@ def keep_open(root: Path, port: int = 0, *, dry_run: bool = False, stop: threadi
             for warning in state.warnings:
                 console.warn(warning)
             if dry_run:
-                console.result(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
+                console.prose(f"planned: the local index of {project.name} would be opened; {_holds(state)}")
                 return
             _tell(project, index, state)
             (stop or threading.Event()).wait()
     except KeyboardInterrupt:
-        console.result("the local index is closed; its files stay, and the next run finds them")
+        console.prose("the local index is closed; its files stay, and the next run finds them")
 
 
 def _page(git: Git, index: Index) -> str:
@@ -77,8 +77,8 @@ def _holds(state: IndexState) -> str:
 def _tell(project: Project, index: Index, state: IndexState) -> None:
     """Describe what is on the index and how to install from it: commands that work while it is open."""
     page = index.simple_url.removesuffix("simple/")
-    console.result(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C, its page at {page}")
-    console.result(_holds(state))
+    console.prose(f"the local index of {project.name} is open at {index.simple_url} until Ctrl-C, its page at {page}")
+    console.prose(_holds(state))
     for channel in Channel:
         console.result(f"install from the {channel} channel:")
         for variable, words in (

@@ -136,7 +136,7 @@ def show_status(picture: StatusReport) -> None:
     console.show(picture.table())
     style = "bold green" if picture.next.converged else "bold yellow"
     console.result(f"next: {picture.next.command}", style=style)
-    console.result(f"      {picture.next.why}", is_prose=True)
+    console.prose(f"      {picture.next.why}")
 
 
 def _read(

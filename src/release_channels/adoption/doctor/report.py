@@ -45,7 +45,7 @@ def _print(findings: Sequence[Diagnosis], index: str) -> None:
     for finding in sorted(findings, key=lambda finding: order.index(finding.severity)):
         _print_finding(finding, index)
     for held, what in GUARANTEES:
-        console.result(f"{held}: {what}", is_prose=True)
+        console.prose(f"{held}: {what}")
     errors, warnings, passed = count_severities(findings).values()
     console.result(
         f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {passed} passed",
@@ -56,14 +56,10 @@ def _print(findings: Sequence[Diagnosis], index: str) -> None:
 def _print_finding(finding: Diagnosis, index: str) -> None:
     """Print a finding and its fix as lines that only the terminal wraps: commands and paths in them are copied."""
     rating = f"{finding.severity} ({finding.certainty})"
-    console.result(
-        f"{rating:<18} {finding.area}: {finding.topic}: {finding.message}",
-        style=_STYLES[finding.severity],
-        is_prose=True,
-    )
+    console.prose(f"{rating:<18} {finding.area}: {finding.topic}: {finding.message}", style=_STYLES[finding.severity])
     for label, text in (("fix", finding.fix), ("to verify", finding.verify)):
         if text:
-            console.result(name_index(f"  {label}: {text}".replace("\n", "\n  "), index), is_prose=True)
+            console.prose(name_index(f"  {label}: {text}".replace("\n", "\n  "), index))
 
 
 def _count(number: int, noun: str) -> str:
