@@ -73,7 +73,7 @@ STOPS: dict[str, tuple[Callable[[Repo], object], str]] = {
     "a cut chain": (change(PREVIEW, "workflows: [test]", "workflows: [tests]"), f"{PREVIEW}:"),
     "a copy": (
         change("src/demo_tool/__init__.py", "import sys\n", 'import sys\n\n__version__ = "1.2.0.dev0"\n'),
-        "src/demo_tool/__init__.py holds 1.2.0.dev0, and no setting lets it follow the version",
+        "src/demo_tool/__init__.py has 1.2.0.dev0, and no setting lists it",
     ),
     "a readme that is not there": (change("pyproject.toml", "README.md", "READ.md"), "READ.md"),
 }  # fmt: skip
