@@ -80,6 +80,21 @@ def test_a_session_without_its_python_is_skipped_with_a_note(offline: None, tmp_
         assert ran.not_rehearsed == ("test.yml: Python 3.99 (not on this machine), for the session tests-3.99",)
 
 
+def test_a_job_in_a_reusable_workflow_is_stood_in_for(offline: None, tmp_path: Path) -> None:
+    """Jobs that wait for it run."""
+    text = workflow(job("echo first")) + "  two:\n    needs: one\n    uses: ./.github/workflows/other.yml\n"
+    text += "  three:\n    needs: two\n    runs-on: ubuntu-latest\n    steps: [{run: echo third}]\n"
+    repo = Repo.create(tmp_path / "repo", Sample(files={".github/workflows/test.yml": text}, tail=NO_GATE).tree())
+    with runner_of(repo, tmp_path / "world") as runner:
+        runner.dispatcher.with_tests = True
+        ran = runner.run("test.yml")
+        assert ran.is_green, ran.act_result.said()
+        assert [line for line in lines(ran.act_result.said()) if line in ("first", "not rehearsed", "third")] == [
+            "first", "not rehearsed", "third",
+        ]  # fmt: skip
+        assert "test.yml: ./.github/workflows/other.yml" in ran.not_rehearsed
+
+
 @pytest.mark.full
 def test_a_passed_run_without_any_test_is_a_warning(
     offline: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -157,6 +157,24 @@ def test_a_job_gets_the_secrets_of_its_environment(environment: str, expected: d
     assert secrets_of(STORED, environment) == expected
 
 
+@pytest.mark.parametrize(
+    "job", ["{uses: X, needs: [a], if: always()}", "\n    needs: a\n    if: always()\n    uses: X\n"]
+)
+def test_a_job_of_the_tests_in_a_reusable_workflow_is_stood_in_for(job: str) -> None:
+    """It keeps its place in the order; with its rights and inputs it is listed as not rehearsed."""
+    calls = job.replace("X", "./.github/workflows/b.yml@main")
+    text = f"{TEXT}  b: {calls}\n  c:\n    needs: b\n    runs-on: x\n    steps: [{{run: four}}]\n"
+    path = ".github/workflows/one.yml"
+    cleaned = clean(parse_workflow(path, text, is_tests=True), MAPPED, is_tests=True, runs_tests=True)
+    jobs = load(cleaned.text)["jobs"]
+    assert jobs["b"].pop("needs") in ("a", ["a"])
+    assert jobs["b"] == {"if": "always()", "runs-on": "ubuntu-latest", "steps": [{"run": 'echo "not rehearsed"'}]}
+    assert jobs["c"] == load(text)["jobs"]["c"]
+    assert "one.yml: ./.github/workflows/b.yml@main" in cleaned.not_rehearsed
+    with pytest.raises(RefusedError, match=r"job b: the reusable workflow .* cannot be rehearsed"):
+        parse_workflow(path, text)
+
+
 BROKEN = {
     "no YAML": ("on: [", "is not YAML"),
     "no mapping": ("- on", "is not a workflow"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from release_channels.errors import RefusedError
 from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
 from release_channels.rehearsal.actions.text_cuts import Cut, apply_cuts, cut_entry, replace_value
-from release_channels.rehearsal.actions.workflow import Workflow
+from release_channels.rehearsal.actions.workflow import STAND_IN_LABEL, Workflow
 
 # Keys that GitHub knows and act 0.2.89 refuses, by the place where they stand. This is the one list of them.
 UNKNOWN_TO_ACT = (("concurrency", "queue"), ("environment", "deployment"), ("permissions", "artifact-metadata"))
@@ -40,8 +41,8 @@ def clean(
 ) -> Cleaned:
     """Return the adapted copy; `mapped` has the inputs of each action with a local replacement.
 
-    In the project's own tests an action without a counterpart only says that it is not rehearsed; so does what the
-    jobs run, unless `runs_tests`.
+    In the project's own tests an action without a counterpart only says that it is not rehearsed, and so does a job in
+    a reusable workflow; so does what the jobs run, unless `runs_tests`.
 
     Raises: RefusedError for an action without a counterpart in any other workflow.
     """
@@ -65,6 +66,10 @@ def clean(
     if is_tests and not runs_tests:
         cuts += [*_stand_ins(top)]
         text.append(f"{workflow.file}: what its jobs run (--with-tests runs it)")
+    for job in (job for job in top["jobs"].table.values() if job["uses"].text):
+        cuts = [cut for cut in cuts if not job.start <= cut.start < job.end]
+        cuts.append(replace_value(job, _stand_in_job(job)))
+        text.append(f"{workflow.file}: {job['uses'].text}")
     return Cleaned(_scoped(apply_cuts(workflow.text, cuts)), actions, tuple(dict.fromkeys(text)))
 
 
@@ -92,6 +97,13 @@ def _stand_in(workflow: Workflow, uses: str, mapped: Mapping[str, frozenset[str]
         f"{workflow.path} uses {uses}, which the rehearsal has no counterpart for",
         hint=f"it knows {', '.join(sorted(mapped))}; a release workflow needs no other",
     )
+
+
+def _stand_in_job(job: Value) -> str:
+    """Write a job that waits for the same ones under the same condition, and only says that it is not rehearsed."""
+    kept = {"if": job["if"].text, "needs": list(job["needs"].texts)}
+    played = {"runs-on": STAND_IN_LABEL, "steps": [{"run": 'echo "not rehearsed"'}]}
+    return json.dumps({**{key: value for key, value in kept.items() if value}, **played})
 
 
 def _repository(uses: str) -> str:

@@ -100,7 +100,8 @@ class WorkflowDispatcher:
                 continue
             text = self.environment.git("show", f"{sha}:{path}", at=self.environment.remote)
             try:
-                yield parse_workflow(path, text)
+                is_tests = PurePosixPath(path).name == self.environment.config.test_workflow
+                yield parse_workflow(path, text, is_tests=is_tests)
             except RefusedError as stop:
                 if PurePosixPath(path).name in own_files(self.environment.config):
                     raise
