@@ -451,11 +451,14 @@ def change_workflows_on_main(released: Repo) -> str:
 
 
 @pytest.mark.parametrize("has_draft", [False, True])
+@pytest.mark.parametrize("by_hand", [False, True])
 def test_changed_workflows_on_main_do_not_stop_the_release(
-    released: Repo, github: GitHubDouble, announce: Announce, has_draft: bool
+    released: Repo, github: GitHubDouble, announce: Announce, has_draft: bool, by_hand: bool
 ) -> None:
-    """GitHub allows no job such a commit as target, and the tag exists."""
+    """GitHub allows no job such a commit as target, nor a person without the scope; and the tag exists."""
     commit = change_workflows_on_main(released)
+    if by_hand:
+        github.state.login_tokens.add(WRITER)
     if has_draft:
         draft(github)
     assert announce(released).result is Result.PUBLISHED

@@ -99,11 +99,11 @@ def _publish(github: GitHub, draft: GitHubRelease, commit: str, *, latest: bool)
 
     Raises: FailedError if there was no such protection, and GitHub has made the tag on another commit.
     Source: GitHub refuses a target whose workflow files differ from the default branch's, unless the token has the
-    right `workflows`, which no job's token can have.
+    right `workflows`, which no job's token can have; one of `gh auth login` without that scope is answered with 404.
     """
     try:
         return github.publish(draft, latest=latest, target=commit)
-    except ForbiddenError:
+    except (ForbiddenError, NotFoundError):
         published = github.publish(draft, latest=latest)
     tag = github.find_tag(draft.tag)
     if tag is None or tag.sha != commit:

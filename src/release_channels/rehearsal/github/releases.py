@@ -9,7 +9,16 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from release_channels.rehearsal.github.http import Call, Listing, Refused, broken, invalid, not_found, require
+from release_channels.rehearsal.github.http import (
+    Call,
+    Listing,
+    Refused,
+    broken,
+    invalid,
+    no_access,
+    not_found,
+    require,
+)
 from release_channels.rehearsal.github.state import Answer, StoredAsset, StoredRelease
 
 MAX_BODY = 125_000  # characters
@@ -229,13 +238,14 @@ def show_release(call: Call, release: StoredRelease) -> dict[str, Any]:
 def _check_target(call: Call, sent: Mapping[str, Any]) -> None:
     """Refuse a target whose workflow files differ from the default branch's: that takes a right that no job has.
 
-    Source: GitHub's documentation of GITHUB_TOKEN and of releases: the `workflows` right of an app or a user.
+    Source: GitHub's documentation of GITHUB_TOKEN and of releases: the `workflows` right of an app or a user; that a
+    token with scopes gets 404, its users report.
     """
     history, target = call.state.history, sent.get("target_commitish")
     if not target or history.git_dir is None or call.may("workflows", "write"):
         return
     if history.tree(target, _WORKFLOWS) != history.tree(call.state.default_branch, _WORKFLOWS):
-        raise Refused(403, "Resource not accessible by integration")
+        raise not_found() if call.token in call.state.login_tokens else no_access()
 
 
 def _invalid(field: str, code: str, **more: str) -> Refused:

@@ -44,6 +44,8 @@ class GitHubState:
         self.former_names: set[str] = set()
         self.history = History(git)
         self.tokens = {token: frozenset(rights) for token, rights in (tokens or {}).items()}
+        self.login_tokens: set[str] = set()
+        """The tokens of `gh auth login` and classic ones: what lacks a scope is answered with 404 instead of 403."""
         self.private = private
         self.plan = plan
         """The plan of the owner; one below the highest lacks rules where the repository is private."""
