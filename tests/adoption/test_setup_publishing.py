@@ -228,6 +228,31 @@ def test_apply_keeps_existing_environment_rules(github: GitHubDouble, kind: str,
     assert after == replace(before, policy="named", policies=after.policies)
 
 
+LOST: dict[str, tuple[str, object, str]] = {
+    "bypass": ("admins_bypass", True, "administrators may bypass it now"),
+    "reviewers": ("reviewers", (), "it does not ask ada any more"),
+    "wait timer": ("wait_minutes", 0, "it does not wait 30 minutes any more"),
+    "self-review": ("prevents_self_review", False, "whoever starts a run may approve it now"),
+}
+
+
+@pytest.mark.parametrize(("rule", "value", "message"), LOST.values(), ids=LOST)
+def test_a_rule_that_github_drops_is_reported(github: GitHubDouble, rule: str, value: object, message: str) -> None:
+    """GitHub takes no setting of the admins' bypass, and does not say what becomes of it."""
+    public = github.state.add_environment("pypi-public", reviewers=["ada"], wait_minutes=30, admins_bypass=False)
+    public.prevents_self_review = True
+
+    def drop(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("/pypi-public"):
+            setattr(public, rule, value)
+
+    github.state.lost.append(drop)
+    with pytest.raises(FailedError, match=message) as stopped:
+        apply(github)
+    assert "set it again by hand" in stopped.value.hint
+    assert not github.state.runs
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_nothing_is_written_without_apply(
     github: GitHubDouble, dry_run: bool, capsys: pytest.CaptureFixture[str]

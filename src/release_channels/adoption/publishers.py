@@ -117,6 +117,21 @@ class EnvironmentPlan:
         if more := [policy for policy in after.policies if policy != self.wanted.policy]:
             yield f"it also allows {', '.join(map(str, more))}: remove that by hand if nobody needs it"
 
+    def lost(self, found: Environment | None) -> tuple[str, ...]:
+        """Return the protection that was there before the changes and is not in what was found after them."""
+        if self.before is None or found is None:
+            return ()
+        before = self.before
+        gone = [str(reviewer) for reviewer in before.reviewers if reviewer not in found.reviewers]
+        lost = [f"it does not ask {', '.join(gone)} any more"] if gone else []
+        if found.wait_minutes < before.wait_minutes:
+            lost.append(f"it does not wait {before.wait_minutes} minutes any more")
+        if before.prevents_self_review and not found.prevents_self_review:
+            lost.append("whoever starts a run may approve it now")
+        if before.admins_bypass is False and found.admins_bypass:
+            lost.append("administrators may bypass it now")
+        return tuple(lost)
+
 
 def plan_environments(current: Mapping[str, Environment | None], config: Config) -> tuple[EnvironmentPlan, ...]:
     """Plan the changes from the existing to the required environments, keeping reviewers and wait timers."""

@@ -156,6 +156,12 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
         console.prose("  nothing to do: the environments are as they should be")
         return
     again = _plans(context, settings, needs_answer=True) or ()
+    for planned, plan in zip(plans, again, strict=True):
+        if lost := planned.lost(plan.before):
+            raise FailedError(
+                f"GitHub changed the environment {plan.wanted.name} beyond what was asked: {', '.join(lost)}",
+                hint="set it again by hand, on the settings page of the repository, then run the same again",
+            )
     for plan in again:
         console.prose(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
         if not plan.is_reached:
