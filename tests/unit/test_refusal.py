@@ -42,7 +42,8 @@ AFTER: dict[str, tuple[str, dict[str, object], str]] = {
     "it before a command": ("`release-channels tag`", {"state": "nox -s preview"}, "nox -s preview"),
     "the state says what a person does": ("", {"state": "merge the branch don't"}, "merge the branch don't"),
     "a command of the hint": ("`release-channels tag` releases it", {"state": BUMP}, "release-channels tag"),
-    "the same task with an option": (f"`{BUMP} --to 2`", {"state": TAG}, f"{BUMP} --to 2"),
+    "the same task with an option": (f"`{BUMP} --to 2`", {}, f"{BUMP} --to 2"),
+    "the state says another task": (f"`{BUMP} --to 2`", {"state": TAG}, TAG),
     "an edit and a command": ("fix that, then `git commit -m x`; or not", {}, "fix that, then `git commit -m x`"),
     "both agree": ("fix that, then `git push`", {"state": "git push"}, "fix that, then `git push`"),
     # what shows what is missing
@@ -61,6 +62,12 @@ AFTER: dict[str, tuple[str, dict[str, object], str]] = {
 def test_what_comes_after_a_refusal(hint: str, more: dict[str, object], expected: str) -> None:
     """From the hint, the observed state and the kind of the error."""
     assert next_after_error(BUMP, hint, index="local", **more) == expected  # type: ignore[arg-type]
+
+
+def test_a_wrong_option_is_corrected() -> None:
+    """Whoever asks for one thing is led to that, and not to what the state would be next for."""
+    hint = f"`{BUMP} --to 2`"
+    assert next_after_error(f"{BUMP} --to 1", hint, index="local", state=TAG) == f"{BUMP} --to 2"
 
 
 def test_doctor_is_never_after_doctor() -> None:

@@ -51,7 +51,7 @@ def next_after_error(
     first = "" if is_foreign or advised else _first(hint, typed)
     if usage:
         return advised or usage
-    if advised and _is_same_task(command, typed):  # with other options
+    if advised and _is_same_task(command, typed) and _has_own_options(typed):  # what was asked for was wrong
         return advised
     if state and not _is_same_task(state, typed) and not (first and state.startswith(_IN_NO_HURRY)):
         return advised if command == state else state
@@ -106,6 +106,12 @@ def _is_same_task(command: str, other: str) -> bool:
     words, others = _split(command), _split(other)
     name = {PROGRAM: 2, "nox": 3}.get(words[0] if words else "", len(words))
     return words[:name] == others[:name]
+
+
+def _has_own_options(typed: str) -> bool:
+    """Return whether something was asked for that the task does not choose itself: the index is no such thing."""
+    words = _without_index(typed)
+    return len(words) > {PROGRAM: 2, "nox": 3}.get(words[0] if words else "", len(words))
 
 
 def _split(command: str) -> list[str]:
