@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from release_channels import tasks
 from tests.cli.screen import BIN, run
-from tests.commands.doing import bump, bump_dev, on_index, run_task, some_of, tag
+from tests.commands.doing import bump, on_index, run_task, some_of, tag
 from tests.commands.test_next_step import NEXT
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
@@ -42,6 +43,13 @@ def pushed(repo: Repo, files: dict[str, str | bytes]) -> Repo:
     return repo
 
 
+def typed(repo: Repo, *words: str) -> int:
+    """Run a task from a command line, of which the next step depends, and print its screen."""
+    screen = run(BIN / "release-channels", *words, "--index", "local", cwd=repo.root)
+    sys.stderr.write(screen.err)
+    return screen.code
+
+
 def released(make_repo: MakeRepo) -> Repo:
     repo = previewed(make_repo)
     on_index(repo, "1.1.0")
@@ -70,9 +78,11 @@ REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str
         previewed, lambda repo: bump(repo, pull_request=True),
         f"set repository in [tool.release-channels], or use --commit and push by hand, {AGAIN}",
     ),
-    "a version that is taken": (released, lambda repo: bump(repo, to="1.1.0"), f"{B} --to 1.1.1 {LOCAL}"),
+    "a version that is taken": (
+        released, lambda repo: typed(repo, "bump", "--to", "1.1.0"), f"{B} --to 1.1.1 {LOCAL}"
+    ),
     "a dev line that is taken": (
-        released, lambda repo: bump_dev(repo, to="1.0.0"), f"release-channels bump-dev --to 1.1.1 {LOCAL}"
+        released, lambda repo: typed(repo, "bump-dev", "--to", "1.0.0"), f"release-channels bump-dev --to 1.1.1 {LOCAL}"
     ),
     "no version": (previewed, lambda repo: bump(repo, to="x"), "release-channels --help bump"),
     "a dirty tree": (
