@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from invoke.tasks import Task
 
 from release_channels import tasks
 from release_channels.cli.context import open_context
@@ -19,7 +21,7 @@ from tests.commands.test_next_step import NEXT, session
 from tests.commands.test_practice import redirect
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
-from tests.support.releasing import CHANGELOG, IGNORED, sample
+from tests.support.releasing import CHANGELOG, IGNORED, index_of, sample
 from tests.support.repo import Repo
 
 PREVIEWS = Channel.PREVIEW
@@ -161,3 +163,41 @@ def test_sessions_in_a_file_of_their_own_are_named_with_it(
 def _next(repo: Repo) -> str:
     with open_context(repo.root, os.environ) as context:
         return read_status(context).next.command
+
+
+OFFLINE = {
+    "bump": tasks.bump,
+    "bump-dev": tasks.bump_dev,
+    "tag": tasks.tag,
+    "status": tasks.status,
+    "doctor": tasks.doctor,
+}
+
+
+@pytest.mark.parametrize("task", OFFLINE.values(), ids=OFFLINE)
+def test_offline_with_another_index_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], task: Task[Any]
+) -> None:
+    """Nothing moves."""
+    repo = adopted(make_repo)
+    before = repo.fingerprint()
+    assert run_task(repo.root, task, index="pypi", offline=True) == 2
+    assert "--offline reads no index but the local one, not pypi" in capsys.readouterr().err
+    assert repo.fingerprint() == before
+
+
+@pytest.mark.parametrize("task", OFFLINE.values(), ids=OFFLINE)
+def test_an_unreadable_local_index_is_refused(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], task: Task[Any]
+) -> None:
+    """A file lies where its directory should be; nothing moves."""
+    repo = adopted(make_repo)
+    index_of(repo).parent.mkdir()
+    index_of(repo).write_text("a file")
+    before = repo.fingerprint()
+    assert run_task(repo.root, task, offline=True) == 1
+    said = capsys.readouterr()
+    assert "index" in said.err
+    assert "Traceback" not in said.out + said.err
+    assert "bug" not in said.out + said.err
+    assert repo.fingerprint() == before

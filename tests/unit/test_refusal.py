@@ -65,7 +65,7 @@ def test_what_comes_after_a_refusal(hint: str, more: dict[str, object], expected
 
 
 def test_a_wrong_option_is_corrected() -> None:
-    """Whoever asks for one thing is led to that, and not to what the state would be next for."""
+    """A user who asks for one thing is led to that, and not to the next step of the state."""
     hint = f"`{BUMP} --to 2`"
     assert next_after_error(f"{BUMP} --to 1", hint, index="local", state=TAG) == f"{BUMP} --to 2"
 

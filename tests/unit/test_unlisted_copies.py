@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
+from release_channels.adoption.doctor.diagnosis import DiagnosisSeverity
 from release_channels.adoption.doctor.files import diagnose_project
 from release_channels.model.config import VersionFile
 from release_channels.project.edit import read_toml
@@ -188,6 +189,18 @@ def test_doctor_reports_an_unlisted_copy_with_its_entry() -> None:
     findings = [str(finding) for finding in diagnose_project(project(), reading(files), unlisted)]
     (copies,) = (text for text in findings if "CITATION.cff has 0.6.9: add it to version-files" in text)
     assert "pattern" in copies
+
+
+@pytest.mark.parametrize(
+    ("copy", "is_error"),
+    [("version: 1.2.0.dev0\n", True), ("version: 1.2.0\n", False), ("date-released: 2026-01-02\n", False)],
+)
+def test_doctor_reports_as_an_error_what_bump_refuses(copy: str, is_error: bool) -> None:
+    """A copy of another version than the next final; a date may be right."""
+    files = {"CITATION.cff": copy}
+    unlisted = unlisted_copies(project(), reading(files), files)
+    (found,) = (one for one in diagnose_project(project(), reading(files), unlisted) if one.topic == "copies")
+    assert (found.severity is DiagnosisSeverity.ERROR) is is_error
 
 
 SOURCES = {

@@ -50,7 +50,9 @@ def diagnose_project(
         hint = "write the same version everywhere: `release-channels bump` does from now on"
         yield error(AREA, "copies", "; ".join(copies.differing), hint)
     elif unlisted:
-        yield warning(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
+        is_refused = any(copy.is_behind(final_of(project.version)) for copy in unlisted)  # by `bump` and by `tag`
+        make = error if is_refused else warning
+        yield make(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
     else:
         yield passed(AREA, "copies", copies.describe(()))
     yield _changelog(project, read)
