@@ -369,6 +369,15 @@ def test_environments_contain_their_rules(github: GitHubDouble) -> None:
     assert [policy["name"] for policy in policies] == ["v*"]
 
 
+def test_the_name_of_an_environment_is_compared_without_case(github: GitHubDouble) -> None:
+    """A request in another case finds it, and makes no second one."""
+    github.state.tokens[WRITER] |= {"administration: write"}
+    github.state.add_environment("PyPI")
+    assert api(github, "GET", "/environments/pypi").json()["name"] == "PyPI"
+    assert api(github, "PUT", "/environments/pypi", json={"wait_timer": 5}).status_code == 200
+    assert [one.wait_minutes for one in github.state.environments.values()] == [5]
+
+
 def test_the_rate_limit_is_counted_per_token(github: GitHubDouble) -> None:
     """Above it requests are refused until the reset."""
     github.state.hourly_limit = 2

@@ -37,6 +37,21 @@ def test_every_form_of_a_concurrency_group_is_parsed(text: str, expected: Concur
     assert expected.keeps_all is (expected is ALL)
 
 
+OF_ONE = {
+    "${{ github.sha }}": False,
+    "tests-${{ github.workflow }}-${{ github.run_id }}": False,
+    "${{ github.ref }}": True,
+    "github.sha": True,
+    "a": True,
+}
+
+
+@pytest.mark.parametrize(("group", "cancels"), OF_ONE.items(), ids=OF_ONE)
+def test_a_group_of_one_commit_cancels_no_other(group: str, cancels: bool) -> None:
+    """The name of a context outside of an expression is mere text, and the same for all runs."""
+    assert Concurrency(group, True, 1).cancels_commits is cancels
+
+
 @pytest.mark.parametrize(("arriving", "cancelled"), ARRIVING.values(), ids=ARRIVING)
 def test_a_group_cancels_the_runs_that_github_would(arriving: list[Concurrency], cancelled: set[int]) -> None:
     """One runs, one is pending by default, and a new run replaces the pending one."""

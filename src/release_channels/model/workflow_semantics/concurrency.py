@@ -5,12 +5,14 @@ Source: GitHub's documentation of `concurrency`: one run of a group is in progre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from release_channels.model.workflow_semantics.file import Value
 
 _LONGEST_QUEUE = 100
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _OF_ONE_COMMIT = ("github.sha", "github.run_id", "github.run_number", "github.event.after", "github.event.head_commit")
 
 
@@ -33,7 +35,13 @@ class Concurrency:
     @property
     def cancels_commits(self) -> bool:
         """True if runs for two commits of one branch may be of one group, and one of them is cancelled."""
-        return bool(self.group) and not self.keeps_all and not any(own in self.group for own in _OF_ONE_COMMIT)
+        return bool(self.group) and not self.keeps_all and not self._is_of_one_commit
+
+    @property
+    def _is_of_one_commit(self) -> bool:
+        """True if an expression of the group has something of a commit or a run; outside of one it is mere text."""
+        expressions = _EXPRESSION.findall(self.group)
+        return any(own in expression for expression in expressions for own in _OF_ONE_COMMIT)
 
 
 def concurrency_of(workflow: Value) -> Concurrency:

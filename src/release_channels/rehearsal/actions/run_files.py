@@ -99,7 +99,7 @@ def _barred(environment: RehearsalEnvironment, session: RunnerSession) -> dict[s
     """Return the jobs whose environment rejects this ref, with the reason."""
     barred = {}
     for job in session.workflow.jobs:
-        rules = environment.state.environments.get(job.environment)
+        rules = environment.state.environment(job.environment)
         name, kind = session.event.branch, "tag" if session.event.ref.startswith("refs/tags/") else "branch"
         policies = [Policy(stored.kind, stored.name) for stored in rules.policies] if rules else []
         has_own = rules is not None and rules.policy == "named"

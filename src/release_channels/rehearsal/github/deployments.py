@@ -111,7 +111,7 @@ def environment_name(call: Call) -> str:
 
 def environment_of(call: Call) -> StoredEnvironment:
     """Find the environment that a request's path names."""
-    return require(call.state.environments.get(environment_name(call)))
+    return require(call.state.environment(environment_name(call)))
 
 
 def custom_policies_of(call: Call) -> StoredEnvironment:

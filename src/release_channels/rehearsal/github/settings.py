@@ -36,7 +36,7 @@ def put_environment(call: Call) -> dict[str, Any]:
         raise Refused(422, "Invalid request.\n\nNo more than 6 reviewers are allowed.")
     policy = _policy(sent.get("deployment_branch_policy"))
     names = tuple(_reviewer(call, reviewer) for reviewer in reviewers)
-    environment = call.state.environments.get(name) or call.state.add_environment(name)
+    environment = call.state.environment(name) or call.state.add_environment(name)
     _check_plan(call, {"required reviewers": names, "wait timer": minutes, "branch policy": policy})
     environment.wait_minutes, environment.reviewers = minutes, names
     environment.prevents_self_review = bool(sent.get("prevent_self_review"))

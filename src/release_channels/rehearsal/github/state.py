@@ -190,6 +190,13 @@ class GitHubState:
         with self.lock:
             self.artifacts[artifact_id].expires_at = self.clock() - timedelta(seconds=1)
 
+    def environment(self, name: str) -> StoredEnvironment | None:
+        """Find an environment.
+
+        Source: GitHub's documentation of environments: their names are not case sensitive.
+        """
+        return next((one for key, one in self.environments.items() if key.casefold() == name.casefold()), None)
+
     def add_environment(
         self,
         name: str,
