@@ -157,7 +157,9 @@ CASES = [
 ]
 # Each answer comes to one reader with every push, each reader gets several; `--all` brings each to every reader.
 _names, _readers = list(HOSTILE), list(READERS)
-_FIRST = {(_readers[number % len(_readers)], name) for number, name in enumerate(_names)}
+_turns = [(number, name, reader) for number, name in enumerate(_names) for reader in range(len(_readers))]
+_possible = [(_readers[(number + reader) % len(_readers)], name) for number, name, reader in _turns]
+_FIRST = {(reader, name) for name, reader in {one[1]: one[0] for one in reversed(_possible) if one in CASES}.items()}
 READERS["GitHub, soon"] = _github_soon
 SECURE: dict[str, Reader] = {"audience": _audience, "mint": _mint}
 
