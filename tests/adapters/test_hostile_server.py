@@ -156,10 +156,8 @@ CASES = [
     *(("GitHub, soon", name) for name in SLOW),
 ]
 # Each answer comes to one reader with every push, each reader gets several; `--all` brings each to every reader.
-_names, _readers = list(HOSTILE), list(READERS)
-_turns = [(number, name, reader) for number, name in enumerate(_names) for reader in range(len(_readers))]
-_possible = [(_readers[(number + reader) % len(_readers)], name) for number, name, reader in _turns]
-_FIRST = {(reader, name) for name, reader in {one[1]: one[0] for one in reversed(_possible) if one in CASES}.items()}
+_READERS_OF = {name: [reader for reader, other in CASES if other == name] for name in HOSTILE}
+_FIRST = {(those[number % len(those)], name) for number, (name, those) in enumerate(_READERS_OF.items())}
 READERS["GitHub, soon"] = _github_soon
 SECURE: dict[str, Reader] = {"audience": _audience, "mint": _mint}
 

@@ -97,7 +97,7 @@ REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str
         previewed, lambda repo: run_task(repo.root, tasks.resume, tag="0.3.1", index="local"),
         f"release-channels resume v0.3.1 {LOCAL}",
     ),
-    "what is no tag": (
+    "not a tag": (
         previewed, lambda repo: run_task(repo.root, tasks.resume, tag="x", index="local"),
         "release-channels --help resume",
     ),

@@ -32,7 +32,7 @@ AFTER: dict[str, tuple[str, dict[str, object], str]] = {
     "a colon in quotes": ('write `a: "b; c"` there (as it was)', {}, f'write `a: "b; c"` there, {THEN}'),
     "and run it again": ("commit them first, then run the same again", {}, f"commit them first, {THEN}"),
     "the other options are not it": ("commit them", {"state": f"{BUMP} --part minor"}, f"commit them, {THEN}"),
-    "the refused command is no advice": (f"commit it, and `{BUMP}`; or not", {}, f"commit it, and `{BUMP}`"),
+    "the refused command alone is passed over": (f"commit it, and `{BUMP}`; or not", {}, f"commit it, and `{BUMP}`"),
     "what is to be written": ("it must be 0 or above", {}, f"correct that, {THEN}"),
     "a question": ("is the disk full?", {}, f"correct that, {THEN}"),
     "a long advice": (f"write {'x' * 200}", {}, f"correct that, {THEN}"),

@@ -33,7 +33,7 @@ from release_channels.project.edit import Change
 from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import plan_version, unlisted_copies
 from release_channels.project.pyproject import News, Project
-from release_channels.project.unlisted_copies import hint_to_list
+from release_channels.project.unlisted_copies import hint_to_list, stale_copies
 
 if TYPE_CHECKING:
     from release_channels.adapters.github.client import GitHub
@@ -193,7 +193,7 @@ def _refuse_stale_copies(context: TaskContext, project: Project, read: Read, tar
     Raises: RefusedError with the entries that let the copies follow.
     """
     unlisted = unlisted_copies(project, read, context.git.tracked_files(), target)
-    if stale := [copy for copy in unlisted if copy.is_behind(target)]:
+    if stale := stale_copies(unlisted, target):
         held = ", ".join(f"{copy.path} has {copy.text}" for copy in stale)
         raise RefusedError(f"{held}, and no setting lists it", hint=hint_to_list(stale))
 

@@ -26,7 +26,7 @@ from release_channels.model.workflow_semantics.chain import check_chain
 from release_channels.model.workflow_semantics.file import is_workflow, read_all
 from release_channels.project.changelog import find_changelog, has_section, read_changelog
 from release_channels.project.plan_edits import CopyReport, compare_copies, old_mentions, unlisted_copies
-from release_channels.project.unlisted_copies import hint_to_list
+from release_channels.project.unlisted_copies import hint_to_list, stale_copies
 from release_channels.release.checks.declared import declared_findings, unknown_before_build
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def check_texts(context: TaskContext, version: Version) -> Iterator[Row]:
     if copies.differing:
         yield Row("copies", Answer.NO, "; ".join(copies.differing), f"{_bump(context, version)} writes them all")
     elif unlisted:
-        answer = Answer.NO if any(copy.is_behind(version) for copy in unlisted) else Answer.UNKNOWN
+        answer = Answer.NO if stale_copies(unlisted, version) else Answer.UNKNOWN
         yield Row("copies", answer, copies.describe(unlisted), hint_to_list(unlisted))
     else:
         yield Row("copies", Answer.YES, copies.describe(()))

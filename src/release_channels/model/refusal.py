@@ -103,15 +103,20 @@ def _without_index(command: str) -> list[str]:
 
 def _is_same_task(command: str, other: str) -> bool:
     """Return whether two commands are the same task or session, whatever the options."""
-    words, others = _split(command), _split(other)
-    name = {PROGRAM: 2, "nox": 3}.get(words[0] if words else "", len(words))
-    return words[:name] == others[:name]
+    words = _split(command)
+    name = _length_of_name(words)
+    return words[:name] == _split(other)[:name]
 
 
 def _has_own_options(typed: str) -> bool:
-    """Return whether something was asked for that the task does not choose itself: the index is no such thing."""
+    """Return whether a command has more words than its name and the index."""
     words = _without_index(typed)
-    return len(words) > {PROGRAM: 2, "nox": 3}.get(words[0] if words else "", len(words))
+    return len(words) > _length_of_name(words)
+
+
+def _length_of_name(words: list[str]) -> int:
+    """Return how many words name the task or session; of any other program all do."""
+    return {PROGRAM: 2, "nox": 3}.get(words[0] if words else "", len(words))
 
 
 def _split(command: str) -> list[str]:

@@ -71,13 +71,14 @@ class UnlistedCopy:
     """The pattern of an entry that would list it; empty if the same text is in the file twice."""
     follows: Follows
 
-    def is_behind(self, version: Version) -> bool:
-        """Check whether the copy has another version; a date has none."""
-        return self.version not in (None, version)
-
     def __str__(self) -> str:
         """Return the place and what it holds."""
         return f"{self.path}, line {self.line}, has {self.text}"
+
+
+def stale_copies(unlisted: Iterable[UnlistedCopy], version: Version) -> tuple[UnlistedCopy, ...]:
+    """Return the copies with another version, with which `bump` and `tag` refuse this one; `doctor` says so before."""
+    return tuple(copy for copy in unlisted if copy.version not in (None, version))
 
 
 def find_unlisted(

@@ -25,7 +25,7 @@ from release_channels.project.changelog_edit import plan_release
 from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import CopyReport, compare_copies
 from release_channels.project.pyproject import Project
-from release_channels.project.unlisted_copies import UnlistedCopy, entries_for
+from release_channels.project.unlisted_copies import UnlistedCopy, entries_for, stale_copies
 
 AREA = "files"
 _TOKENS = re.compile(r"secrets\.(\w*(?:PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX|PDM_PUBLISH)\w*)")
@@ -50,8 +50,7 @@ def diagnose_project(
         hint = "write the same version everywhere: `release-channels bump` does from now on"
         yield error(AREA, "copies", "; ".join(copies.differing), hint)
     elif unlisted:
-        is_refused = any(copy.is_behind(final_of(project.version)) for copy in unlisted)  # by `bump` and by `tag`
-        make = error if is_refused else warning
+        make = error if stale_copies(unlisted, final_of(project.version)) else warning
         yield make(AREA, "copies", copies.describe(unlisted), entries_for(unlisted))
     else:
         yield passed(AREA, "copies", copies.describe(()))
