@@ -66,14 +66,15 @@ def test_only_public_versions_are_release_tags() -> None:
 RELEASES = {
     "a major that moves": (["v1.0.0", "v2.0.0", "v2", "v1"], ["v1.0.0", "v2.0.0"]),
     "a major of its own": (["v1", "v2", "v3"], ["v1", "v2", "v3"]),
-    "a major before longer ones": (["v1", "v2.0", "v2.1"], ["v1", "v2.0", "v2.1"]),
+    "a major before longer ones": (["v1", "v2.0", "v2.1"], ["v2.0", "v2.1"]),
+    "a major above all of them": (["v1.0.0", "v2"], ["v1.0.0"]),
     "calendar": (["v2024.1.5", "v2024.11.30"], ["v2024.1.5", "v2024.11.30"]),
 }
 
 
 @pytest.mark.parametrize(("names", "releases"), RELEASES.values(), ids=RELEASES)
 def test_a_moving_major_tag_is_not_a_release(names: list[str], releases: list[str]) -> None:
-    """A lone major number counts only where no release of that major has a longer number."""
+    """A lone major number counts only where no release has a longer number."""
     assert sorted(release_tags("v{version}", names).values()) == sorted(releases)
 
 
@@ -125,7 +126,9 @@ def test_a_version_tag_of_unknown_format_is_found() -> None:
     ("tags", "released", "releases"),
     [
         ("v1.0.0 v1", "", "v1.0.0"),
-        ("v1.0.0 v1.1 v2", "", "v1.0.0 v1.1 v2"),
+        ("v1.0.0 v1.1 v2", "", "v1.0.0 v1.1"),
+        ("v1.0.0 v1.1 v2", "2", "v1.0.0 v1.1 v2"),
+        ("v1 v2.0", "1 2.0", "v1 v2.0"),
         ("v2.0.0rc1 v2", "", "v2"),
         ("v1.1 v1 v2.1 v2", "1 1.1", "v1.1 v1 v2.1"),
         ("v1.1.0 v1", "1.0", "v1.1.0"),

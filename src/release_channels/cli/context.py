@@ -76,10 +76,11 @@ def reachable_tags(git: Git, revision: str, tag_format: str) -> ReachableTags:
 
 
 def _releases_here(git: Git, revision: str, tag_format: str) -> Mapping[Version, str]:
-    """Return the release tags on a commit; whether one only moves with the releases is told by those before it."""
+    """Return the release tags on a commit that its build takes the version from."""
     names = set(git.tags_at(revision))
-    releases = release_tags(tag_format, {*names, *git.tags_before(revision)})
-    return {version: name for version, name in releases.items() if name in names}
+    counted = counted_tags(tag_format, {*names, *git.tags_before(revision)})
+    here = release_tags(tag_format, names, counted)
+    return {version: name for version, name in here.items() if counted.get(version) == name}
 
 
 def _newest(tags: Mapping[Version, str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
     request = Request(Channel.PREVIEW, index=context.index.name, may_count=True)
     seen = observe(context.git, project, tip, context.index, request, asks_main=False)
     plan = decide(seen, request, project.config)
-    tags = _tags(context, github.unseen)
+    tags = _tags(context, seen.index.releases, github.unseen)
     _connect(context, github)
     try:
         return _read(context, github, tip, project, seen, plan, tags, now)
@@ -239,12 +239,12 @@ def _ahead(
         return None
 
 
-def _tags(context: TaskContext, unseen: list[str]) -> Mapping[Version, str]:
+def _tags(context: TaskContext, released: Collection[Version], unseen: list[str]) -> Mapping[Version, str]:
     try:
-        return context.tags()
+        return context.tags(released)
     except ReleaseError as stop:
         unseen.append(f"tags: {stop}, so the tags of this clone are used instead")
-        return release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha))
+        return release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha), released)
 
 
 def _behind(context: TaskContext, seen: Observed, tip: Commit) -> int | None:

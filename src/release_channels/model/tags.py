@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
@@ -54,11 +54,12 @@ def counted_version(name: str, tag_format: str) -> Version | None:
 def release_tags(tag_format: str, names: Iterable[str], released: Collection[Version] = ()) -> dict[Version, str]:
     """Return the release tags of final and post-releases among all tags, by version.
 
-    A lone major number (`v2` beside `v2.1.0`) is not a release but a name that moves with them, unless the index has
-    it (`released`).
+    A lone major number (`v2` beside `v1.0.0`) is not a release but a name that moves with them, unless the index has
+    it (`released`) or no release has a longer number.
     """
     found = {name: version for name in names if (version := version_of(name, tag_format)) is not None}
-    return _without_moving({name: version for name, version in found.items() if not version.is_prerelease}, released)
+    finals = {name: version for name, version in found.items() if not version.is_prerelease}
+    return _without_moving(finals, lambda version: version.epoch, released)
 
 
 def counted_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
@@ -68,16 +69,19 @@ def counted_tags(tag_format: str, names: Iterable[str]) -> dict[Version, str]:
     """
     ordered = sorted(names, key=lambda name: version_of(name, tag_format) is not None)  # the normal form wins
     found = {name: version for name in ordered if (version := counted_version(name, tag_format)) is not None}
-    return _without_moving(found, ())
+    return _without_moving(found, lambda version: (version.epoch, version.major))
 
 
-def _without_moving(tags: Mapping[str, Version], released: Collection[Version]) -> dict[Version, str]:
-    longer = {(each.epoch, each.major) for each in tags.values() if not each.is_prerelease and len(each.release) > 1}
+def _without_moving(
+    tags: Mapping[str, Version], line: Callable[[Version], object], released: Collection[Version] = ()
+) -> dict[Version, str]:
+    """Leave out the lone major numbers of each `line` that has a longer number, unless they are `released`."""
+    longer = {line(each) for each in tags.values() if not each.is_prerelease and len(each.release) > 1}
     on_index = set(map(str, released))  # 1 and 1.0 are equal versions, but not the same tag
     return {
         version: name
         for name, version in tags.items()
-        if len(version.release) > 1 or str(version) in on_index or (version.epoch, version.major) not in longer
+        if len(version.release) > 1 or str(version) in on_index or line(version) not in longer
     }
 
 
