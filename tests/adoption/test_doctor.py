@@ -196,25 +196,18 @@ def test_a_ref_pattern_matches_as_on_github(pattern: str, name: str, fits: bool)
     assert Policy("branch", pattern).allows("tag", name) is False
 
 
-GIT_CASES: dict[str, tuple[str | None, str, tuple[str, ...], DiagnosisSeverity, str]] = {
-    "no remote": (None, "main", (), WARNING, "there is no remote origin"),
-    "another branch": ("url", "trunk", (), ERROR, "it is trunk, and the settings say main"),
-    "another format": ("url", "main", ("v1.0.0", "1.1.0", "nightly"), WARNING, "not written as v{version}: 1.1.0"),
-    "down": (
-        "url",
-        "main",
-        ("v1.0.0", "v2.0.0", "v1.1.0"),
-        WARNING,
-        "versions that went down: v1.1.0 after v2.0.0",
-    ),
+GIT_CASES: dict[str, tuple[str | None, tuple[str, ...], DiagnosisSeverity, str]] = {
+    "no remote": (None, (), WARNING, "there is no remote origin"),
+    "another format": ("url", ("v1.0.0", "1.1.0", "nightly"), WARNING, "not written as v{version}: 1.1.0"),
+    "down": ("url", ("v1.0.0", "v2.0.0", "v1.1.0"), WARNING, "versions that went down: v1.1.0 after v2.0.0"),
 }
 
 
 @pytest.mark.parametrize("case", GIT_CASES)
 def test_problems_of_git_are_found(case: str) -> None:
-    """Remote, branch, tags of another form, and versions that went down."""
-    url, branch, tags, severity, message = GIT_CASES[case]
-    findings = [finding for finding in diagnose_git(Config(), url, branch, tags) if finding.severity is not PASSED]
+    """Remote, tags of another form, and versions that went down."""
+    url, tags, severity, message = GIT_CASES[case]
+    findings = [finding for finding in diagnose_git(Config(), url, tags) if finding.severity is not PASSED]
     assert [(finding.severity, message in finding.message) for finding in findings] == [(severity, True)]
 
 
@@ -568,6 +561,57 @@ def test_an_unknown_repository_is_reported_with_its_setting(make_repo: MakeRepo)
     assert len(findings) == 3
     assert all('`repository = "owner/name"` in [tool.release-channels]' in finding.verify for finding in findings)
     assert not any("OWNER/NAME" in finding.message for finding in findings)
+
+
+def _set_on_the_remote_alone(repo: Repo) -> None:
+    text = f'{(repo.root / "pyproject.toml").read_text()}\n[tool.release-channels]\ntag-format = "{{version}}"\n'
+    repo.commit("another format", {"pyproject.toml": text})
+    repo.git("push", "--quiet", "origin", "main")
+    repo.git("reset", "--quiet", "--hard", "HEAD~1")
+
+
+# What the remote says, whatever this clone had fetched before: its default branch was main, and its settings ours.
+REMOTES: dict[str, tuple[Callable[[Repo], object], str, DiagnosisSeverity, str]] = {
+    "another default branch": (
+        lambda repo: (
+            repo.git("push", "--quiet", "origin", "main:trunk"),
+            repo.git(f"--git-dir={repo.remote}", "symbolic-ref", "HEAD", "refs/heads/trunk"),
+        ),
+        "default branch",
+        ERROR,
+        "origin's is trunk, and the settings say main",
+    ),
+    "other settings": (
+        _set_on_the_remote_alone,
+        "settings",
+        ERROR,
+        "tag-format is 'v{version}' in the commit and '{version}' in origin/main",
+    ),
+    "nothing pushed": (
+        lambda repo: repo.git(f"--git-dir={repo.remote}", "update-ref", "-d", "refs/heads/main"),
+        "default branch",
+        WARNING,
+        "origin has none: nothing is pushed there yet",
+    ),
+    "no answer": (
+        lambda repo: repo.git("remote", "set-url", "origin", f"{repo.remote}-gone"),
+        "default branch",
+        WARNING,
+        "origin does not report its default branch",
+    ),
+}
+
+
+@pytest.mark.parametrize(("act", "topic", "severity", "message"), REMOTES.values(), ids=REMOTES)
+def test_the_remotes_word_on_its_default_branch_counts(
+    make_repo: MakeRepo, act: Callable[[Repo], object], topic: str, severity: DiagnosisSeverity, message: str
+) -> None:
+    """And the settings there, which `tag` and the publish jobs obey."""
+    repo = make_repo(Sample())
+    act(repo)
+    found = [each for each in diagnose(repo) if each.area == "git" and each.topic == topic]
+    assert [(each.severity, message in each.message) for each in found] == [(severity, True)], found
+    assert all(each.fix or each.verify for each in found)
 
 
 PROBLEMS: dict[str, tuple[Callable[[GitHubDouble], object], str]] = {

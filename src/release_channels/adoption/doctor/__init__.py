@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from release_channels.adapters.attestations import AttestedPublisher, fetch_attested
 from release_channels.adapters.observe import observe
 from release_channels.adapters.tool_lock import locked_tool, running_version
-from release_channels.adoption.doctor.diagnosis import Diagnosis, unknown, warning
+from release_channels.adapters.trusted_settings import require_default_branch_settings
+from release_channels.adoption.doctor.diagnosis import Diagnosis, error, unknown, warning
 from release_channels.adoption.doctor.files import (
     diagnose_adoption,
     diagnose_metadata,
@@ -20,7 +21,14 @@ from release_channels.adoption.doctor.files import (
 )
 from release_channels.adoption.doctor.github import AREA as GITHUB
 from release_channels.adoption.doctor.github import diagnose_github
-from release_channels.adoption.doctor.index import INDEX, diagnose_git, diagnose_index, diagnose_publishers
+from release_channels.adoption.doctor.index import (
+    GIT,
+    INDEX,
+    diagnose_default_branch,
+    diagnose_git,
+    diagnose_index,
+    diagnose_publishers,
+)
 from release_channels.adoption.inspect import ProjectSnapshot, Tree, inspect_project
 from release_channels.adoption.plan import plan_adoption, plan_own
 from release_channels.adoption.publishers import publishers, wanted_environments
@@ -51,9 +59,8 @@ def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None =
     snapshot = inspect_project(context.root, context.env)
     return (
         *_files(context, snapshot, tasks),
-        *diagnose_git(
-            context.config, context.git.remote_url(context.config.remote), snapshot.branch, context.git.tags_by_age()
-        ),
+        *diagnose_git(context.config, context.git.remote_url(context.config.remote), context.git.tags_by_age()),
+        *_default_branch(context),
         *_github(context),
         *_index(context, now or datetime.now(UTC)),
     )
@@ -82,6 +89,28 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
     wanted = publishers(plan.config, _repository(context))
     yield from diagnose_workflows(snapshot.workflows, plan.config, wanted, snapshot.bumped)
+
+
+def _default_branch(context: TaskContext) -> Iterator[Diagnosis]:
+    """Ask the remote for its default branch, and compare the settings that count only there, as `tag` does."""
+    git, config = context.git, context.config
+    if git.remote_url(config.remote) is None:
+        return
+    try:
+        listed = git.list_remote(config.remote, "HEAD")
+        if listed.is_answered and not listed.commits:
+            push = f"`git push --set-upstream {config.remote} {config.main_branch}`"
+            yield unknown(GIT, "default branch", f"{config.remote} has none: nothing is pushed there yet", push)
+            return
+        branch = git.default_tip(config.remote, listed)[0]
+    except ReleaseError as stop:
+        yield unknown(GIT, "default branch", str(stop), stop.hint)
+        return
+    yield diagnose_default_branch(config, branch)
+    try:
+        require_default_branch_settings(git, config, listed)
+    except ReleaseError as stop:
+        yield error(GIT, "settings", str(stop), stop.hint)
 
 
 def _repository(context: TaskContext) -> str | None:

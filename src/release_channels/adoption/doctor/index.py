@@ -35,8 +35,8 @@ class Attested(Protocol):
         """Repository, workflow file and environment in lower case, as the index compares them."""
 
 
-def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence[str]) -> Iterator[Diagnosis]:
-    """Check the remote, the default branch, and the tags, given oldest first."""
+def diagnose_git(config: Config, remote: str | None, tags: Sequence[str]) -> Iterator[Diagnosis]:
+    """Check the remote, and the tags, given oldest first."""
     if remote is None:
         yield warning(
             GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
@@ -44,14 +44,18 @@ def diagnose_git(config: Config, remote: str | None, branch: str, tags: Sequence
         )  # fmt: skip
     else:
         yield passed(GIT, "remote", f"{config.remote} exists")
-    if branch != config.main_branch:
-        yield error(
-            GIT, "default branch", f"it is {branch}, and the settings say {config.main_branch}",
-            f'`main-branch = "{branch}"` in [tool.release-channels]: workflows follow the default branch',
-        )  # fmt: skip
-    else:
-        yield passed(GIT, "default branch", f"it is {branch}")
     yield from _tags(config, tags)
+
+
+def diagnose_default_branch(config: Config, branch: str) -> Diagnosis:
+    """Check the remote's default branch against the settings."""
+    where = f"{config.remote}'s is {branch}"
+    if branch == config.main_branch:
+        return passed(GIT, "default branch", where)
+    return error(
+        GIT, "default branch", f"{where}, and the settings say {config.main_branch}",
+        f'`main-branch = "{branch}"` in [tool.release-channels]: workflows follow the default branch',
+    )  # fmt: skip
 
 
 def _tags(config: Config, tags: Sequence[str]) -> Iterator[Diagnosis]:
