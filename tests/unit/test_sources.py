@@ -24,6 +24,8 @@ def build(backend: str, requires: str = "") -> str:
 
 POETRY, HATCH, SETUP = build("poetry.core.masonry.api"), build("hatchling.build"), build("setuptools.build_meta")
 FLIT, PDM, MATURIN = build("flit_core.buildapi"), build("pdm.backend"), build("maturin")
+SCIKIT, MESON = build("scikit_build_core.build") + DYNAMIC, build("mesonpy") + DYNAMIC
+REGEX = "[tool.scikit-build.metadata.version]\nprovider = 'scikit_build_core.metadata.regex'\ninput = 'x.txt'\n"
 NAMED_POETRY = '[tool.poetry]\nname = "x-y"\n'
 HATCHED = HATCH + DYNAMIC + '[tool.hatch.version]\npath = "src/x/__init__.py"\n'
 ATTR = SETUP + DYNAMIC + '[tool.setuptools.dynamic]\nversion = {attr = "x.__version__"}\n'
@@ -149,6 +151,21 @@ CASES: dict[str, Files] = {
     "flit, namespace": at(FLIT + DYNAMIC + "[tool.flit.module]\nname = 'a.b'\n", "a/b/__init__.py", PLAIN),
     "flit, version file": at(
         FLIT + DYNAMIC, "x_y/_version.py", PLAIN, **{"x_y/__init__.py": "from ._version import __version__\n"}
+    ),
+    "scikit-build": at(SCIKIT + REGEX.replace("x.txt", "x/v.py"), "x/v.py", PLAIN),
+    "scikit-build, its own pattern": at(
+        SCIKIT + REGEX + "regex = 'project\\(x VERSION (?P<value>\\S+)\\)'\n", "x.txt", f"project(x VERSION «{OLD}»)\n"
+    ),
+    "meson": at(MESON, "meson.build", f"project('x', 'c', version: '«{OLD}»', license: 'MIT')\n"),
+    "meson over lines": at(
+        MESON,
+        "meson.build",
+        f"# project('a', version: '{OLD}')\nproject(\n  'version', ['c'],\n  meson_version: '>={OLD}',\n"
+        f"  default_options: ['version: {OLD}', '\\''], # version: '{OLD}'\n  version\t: '''«{OLD}»''',\n)\n"
+        f"dependency('z', version: '{OLD}')\n",
+    ),
+    "meson, a file": at(
+        MESON, "meson.build", "project('x', version : files('v.txt'))\n", **{"v.txt": f"«{OLD}»\n"}
     ),
     "pdm": at(PDM_FILE, "x/v.py", PLAIN),
     "pdm, no source said": at(

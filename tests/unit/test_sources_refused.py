@@ -16,10 +16,13 @@ from tests.unit.test_sources import (
     HATCH,
     HATCHED,
     MATURIN,
+    MESON,
     NAMED_POETRY,
     PDM,
     PDM_FILE,
     POETRY,
+    REGEX,
+    SCIKIT,
     SETUP,
     at,
     build,
@@ -175,10 +178,6 @@ REFUSED = {
         at(SETUP, "setup.py", "setup(name=f(), version='1')"), "no name in plain text", 'name="'),
     "setup.py calls it twice": (
         at(SETUP, "setup.py", "setup(name='x')\nsetup(name='y')"), "no name in plain text", 'name="'),
-    "versioneer": (
-        at(SETUP, "setup.py", "import versioneer\nsetup(name='x-y', version=versioneer.get_version())\n",
-           **{"x_y/__init__.py": "__version__ = '1.0'\n"}),
-        "takes the version from versioneer", "[tool.setuptools_scm]"),
     "setuptools is told nothing": (at(SETUP + DYNAMIC, "a", ""), "has no setting for the version", "[project]"),
     "setup.cfg is none": (at(SETUP + DYNAMIC, "setup.cfg", "version = 1\n"), "setup.cfg cannot be read", "correct"),
     "setup.cfg has it twice": (at(SETUP + DYNAMIC, "setup.cfg", "[metadata]\nversion=1\nversion=2\n"), "cannot be read",
@@ -196,7 +195,23 @@ REFUSED = {
     "Cargo, a number": (at(MATURIN + DYNAMIC, "Cargo.toml", CRATE + "1\n"), "[package].version is 1, not a string",
         "quotes"),
     "uv_build": (at(build("uv_build") + DYNAMIC, "a", ""), "uv_build takes no dynamic version", "[project]"),
-    "another backend": (at(build("mesonpy") + DYNAMIC, "a", ""), "build backend mesonpy is not supported", "[project]"),
+    "another backend": (at(build("sipbuild.api") + DYNAMIC, "a", ""), "backend sipbuild.api is not sup", "[project]"),
+    "meson without a version": (at(MESON, "meson.build", "project('x', meson_version: '1')\nf(version: '1')\n"),
+        "meson.build has no version in project()", "version: '1.2.3.dev0'"),
+    "meson without a call": (at(MESON, "meson.build", "# project('x', version: '1')\n"), "no version in pro", "'"),
+    "meson, a call that does not end": (at(MESON, "meson.build", "project('x', version: '1'"), "no version in pr", "'"),
+    "meson computes": (at(MESON, "meson.build", "project('x', version: run_command('a').stdout())\n"),
+        "meson.build computes it", "[project]"),
+    "meson adds": (at(MESON, "meson.build", "project('x', version: '1' + '.2')\n"), "computes it", "[project]"),
+    "meson, two files": (at(MESON, "meson.build", "project('x', version: files('a', 'b'))\n"), "computes it", ""),
+    "meson is not here": (at(MESON, "a", ""), "meson.build", ""),
+    "scikit-build without a provider": (at(SCIKIT, "a", ""), ".metadata.version] has no provider", "[pro"),
+    "scikit-build with its own provider": (
+        at(SCIKIT + "[tool.scikit-build.metadata.version]\nprovider = 'own'\n", "a", ""), "the provider 'own'", "[pro"),
+    "scikit-build makes a text of it": (
+        at(SCIKIT + REGEX + "result = '{value}.0'\n", "x.txt", "VERSION = '1'"), "of several parts", "[project]"),
+    "scikit-build, no group": (
+        at(SCIKIT + REGEX + "regex = 'V (.+)'\n", "x.txt", "V 1"), "no group for the version", "(?P<value>…)"),
 }  # fmt: skip
 
 

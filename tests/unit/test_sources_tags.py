@@ -13,7 +13,7 @@ from release_channels.project.plan_edits import plan_preview
 from release_channels.project.pyproject import Project, parse_project
 from release_channels.project.sources.cargo import spell
 from release_channels.release.build import refuse_other_version
-from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SETUP, at, build, project
+from tests.unit.test_sources import DYNAMIC, HATCH, MATURIN, NAMED_POETRY, PDM, SCIKIT, SETUP, at, build, project
 
 PDV = build("poetry_dynamic_versioning.backend")
 ENABLED = "[tool.poetry-dynamic-versioning]\nenable = true\n"
@@ -34,6 +34,10 @@ TAGGED = {
         PDV + NAMED_POETRY + "version = '0.0.0'\n" + ENABLED, "POETRY_DYNAMIC_VERSIONING_BYPASS"),
     "poetry-dynamic-versioning, [project]": (
         PDV + DYNAMIC + "[tool.poetry]\nversion = '0.0.0'\n" + ENABLED, "POETRY_DYNAMIC_VERSIONING_BYPASS"),
+    "flit-scm": (build("flit_scm:buildapi") + DYNAMIC, PRETEND),
+    "scikit-build-core": (
+        SCIKIT + "[tool.scikit-build]\nmetadata.version.provider = 'scikit_build_core.metadata.setuptools_scm'\n",
+        PRETEND),
     "pdm scm": (PDM + DYNAMIC + "[tool.pdm.version]\nsource = 'scm'\n", "PDM_BUILD_SCM_VERSION"),
 }  # fmt: skip
 
@@ -50,6 +54,15 @@ def test_a_tag_version_is_passed_to_the_backend(text: str, variable: str) -> Non
     assert source.plan(Version("1.2.1")) == ()
     assert source.environment(Version("1.2.1.dev42")) == {variable: "1.2.1.dev42"}
     assert source.where.startswith("the git tags (")
+
+
+def test_versioneer_reads_a_tag_and_no_variable() -> None:
+    """Whatever file beside setup.py it is imported from."""
+    files = at(SETUP, "setup.py", "import versioneer\nsetup(name='x-y', version=versioneer.get_version())\n")
+    source = project(files).with_tags(ReachableTags(None, "v1.2.0")).source
+    assert (source.version, source.is_written, source.path) == (Version("1.2.1.dev0"), False, "")
+    assert source.environment(Version("1.2.1.dev42")) == {}
+    assert source.where == "the git tags (versioneer)"
 
 
 @pytest.mark.parametrize(

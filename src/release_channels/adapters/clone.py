@@ -47,6 +47,11 @@ def commit_edits(clone: Path, time: int) -> None:
     run("git", *words, cwd=clone, env=env, umask=UMASK)
 
 
+def tag_head(clone: Path, name: str) -> None:
+    """Write the only tag of a clone, on the commit that is checked out."""
+    _git(clone, "update-ref", f"refs/tags/{name}", "HEAD")
+
+
 def filtered_files(clone: Path) -> tuple[str, ...]:
     """List the files of a clone that a filter such as Git LFS has not replaced yet; they contain what git stores.
 

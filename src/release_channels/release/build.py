@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files
+from release_channels.adapters.clone import UMASK, clone_commit, commit_edits, filtered_files, tag_head
 from release_channels.adapters.distributions import (
     DAMAGED,
     Kind,
@@ -33,6 +33,7 @@ from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Result
+from release_channels.model.tags import tag_of
 from release_channels.model.verification import verify_gated
 from release_channels.model.version import Channel
 from release_channels.project.edit import Edit
@@ -62,7 +63,9 @@ class BuildSpec:
     """The variables that give the build backend a version that no file contains."""
     build_constraints: str = ""
     packs_commit: bool = False
-    """True if the build backend packs what git has at HEAD, and not the working tree."""
+    """True if the build backend packs what git has at HEAD, or tells the working tree from it."""
+    tag: str = ""
+    """The tag of the version, for a build backend that gets it by no file and no variable."""
     directory: str = ""
     """The project's directory below the top of the repository; empty for the top itself."""
     build_environment: tuple[str, ...] = ()
@@ -81,14 +84,17 @@ def build_spec(
     """Return the inputs of a build; a public release is built from the unchanged commit."""
     git = Git(repository)
     read = git.files(commit.sha)
+    environment = project.source.environment(version)
+    reads_tag = not project.source.is_written and not environment
     return BuildSpec(
         repository=repository,
         directory=git.directory,
         commit=commit,
         edits=plan_preview(project, read, version, source_url) if channel is Channel.PREVIEW else (),
-        environment=project.source.environment(version),
+        environment=environment,
         build_constraints=project.config.build_constraints,
-        packs_commit=project.build_backend in _PACK_COMMITS,
+        packs_commit=reads_tag or project.build_backend in _PACK_COMMITS,
+        tag=tag_of(project.config.tag_format, version) if reads_tag else "",
         build_environment=project.config.build_environment,
     )
 
@@ -105,6 +111,8 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
         (project / edit.path).write_bytes(edit.new.encode("utf-8"))
     if recipe.edits and recipe.packs_commit:
         commit_edits(clone, recipe.commit.time)
+    if recipe.tag:
+        tag_head(clone, recipe.tag)
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, project))
     words += without_pin(project, workplace)
     env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)

@@ -92,7 +92,7 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
 
 
 def _default_branch(context: TaskContext) -> Iterator[Diagnosis]:
-    """Ask the remote for its default branch, and compare the settings that count only there, as `tag` does."""
+    """Read the default branch from the remote, and compare the settings that count only there, as `tag` does."""
     git, config = context.git, context.config
     if git.remote_url(config.remote) is None:
         return

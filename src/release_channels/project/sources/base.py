@@ -32,6 +32,9 @@ class TagTool(StrEnum):
     UV_DYNAMIC_VERSIONING = "uv-dynamic-versioning"
     POETRY_DYNAMIC_VERSIONING = "poetry-dynamic-versioning"
     PDM_SCM = "pdm-backend"
+    FLIT_SCM = "flit-scm"
+    SCIKIT_BUILD = "scikit-build-core"
+    VERSIONEER = "versioneer"
 
 
 class VersionSource(Protocol):
@@ -57,7 +60,7 @@ class VersionSource(Protocol):
         """Plan the edits that write another version; none if the file already has it, in the same spelling."""
 
     def environment(self, version: Version) -> Mapping[str, str]:
-        """Return the variables that make the build backend use a version; none if it reads it from a file."""
+        """Return the variables that make the build backend use a version; none if it reads a file or a tag alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from release_channels.project.typed_toml import (
 )
 
 _HATCH_PATTERN = r"(?i)^(__version__|VERSION) *= *(['\"])v?(?P<version>.+?)\2"
+_SCIKIT_BUILD_PATTERN = r"(?i)^(__version__|VERSION)(?: ?: ?str)? *= *(['\"])v?(?P<value>.+?)\2"
 _PDM_PATTERN = r"^(?:__version__|VERSION)\s*=\s*[\"'](.+?)[\"']\s*(?:#.*)?$"
 
 
@@ -163,6 +164,35 @@ def _maturin(context: SourceContext) -> VersionSource:
     return cargo_version(manifest or "Cargo.toml", context.read)
 
 
+def _meson(context: SourceContext) -> VersionSource:
+    from release_channels.project.sources.meson import meson_version
+
+    return meson_version(context)
+
+
+def _scikit_build(context: SourceContext) -> VersionSource:
+    """Find the version as scikit-build-core does: by a provider of dynamic metadata.
+
+    Source: scikit-build-core's documentation of dynamic metadata.
+    """
+    settings = context.tool("scikit-build.metadata.version")
+    place, provider = f"{context.path} [tool.scikit-build.metadata.version]", settings.get("provider")
+    if provider == "scikit_build_core.metadata.setuptools_scm":
+        return tagged(context, TagTool.SCIKIT_BUILD)
+    if provider != "scikit_build_core.metadata.regex":
+        raise unreadable(context, f"{place} has {f'the provider {provider!r}' if provider else 'no provider'}")
+    if settings.get("result", "{value}") != "{value}" or settings.get("remove"):
+        raise unreadable(context, f"{place} makes it of several parts")
+    from release_channels.project.sources.regex import by_pattern
+
+    named = {"path": settings.get("input"), "pattern": settings.get("regex")}
+    return by_pattern(context, named, place, _SCIKIT_BUILD_PATTERN, "value")
+
+
+def _flit_scm(context: SourceContext) -> VersionSource:
+    return tagged(context, TagTool.FLIT_SCM)
+
+
 def _setuptools(context: SourceContext) -> VersionSource:
     from release_channels.project.sources.setuptools import setuptools_source
 
@@ -178,8 +208,11 @@ _BACKENDS: Mapping[str, Callable[[SourceContext], VersionSource]] = {
     "setuptools": _setuptools,
     "flit_core": _flit,
     "flit.": _flit,
+    "flit_scm": _flit_scm,
     "poetry": _poetry,
     "pdm": _pdm,
     "maturin": _maturin,
+    "mesonpy": _meson,
+    "scikit_build_core": _scikit_build,
     "uv_build": _uv_build,
 }

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from release_channels.errors import RefusedError
 from release_channels.model.tags import ReachableTags
 from release_channels.project.files import Read
-from release_channels.project.sources.base import LiteralVersion, TagTool, VersionSource
+from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
 from release_channels.project.typed_toml import decode, nested_table, optional_string
 
 STATIC = 'write `version = "1.2.3.dev0"` in [project] and take "version" out of `dynamic`'
@@ -77,6 +77,17 @@ def assigned(context: SourceContext, path: str, name: str) -> VersionSource:
             break
         path, name = files[0] if files else path, link.name
     return LiteralVersion.of(path, f"{path} {name}", decode(context.read(path), path), find_assignment(name, path))
+
+
+def whole_file(context: SourceContext, path: str) -> VersionSource:
+    """Return the version that is all that a file contains, without surrounding white space."""
+
+    def find(text: str) -> Literal:
+        start = len(text) - len(text.lstrip())
+        return Literal(start, start + len(text.strip()), text.strip())
+
+    text = decode(context.read(path), path, bom="would become part of the version")
+    return LiteralVersion.of(path, path, text, find)
 
 
 def tagged(context: SourceContext, tool: TagTool) -> VersionSource:

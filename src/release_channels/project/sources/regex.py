@@ -62,7 +62,7 @@ def _compile(pattern: str, group: str | int, place: str) -> re.Pattern[str]:
     if group not in compiled.groupindex and not (isinstance(group, int) and compiled.groups >= group):
         raise RefusedError(
             f"{place}: the pattern {pattern!r} has no group for the version",
-            hint="write (?P<version>…)" if isinstance(group, str) else "put parentheses around the version",
+            hint=f"write (?P<{group}>…)" if isinstance(group, str) else "put parentheses around the version",
         )
     return compiled
 

@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.version import try_version
-from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
+from release_channels.project.sources.base import LiteralVersion, TagTool, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
-from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable
+from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable, whole_file
 from release_channels.project.sources.python_file import assigned_value, assigns, module_files, parse_python
 from release_channels.project.typed_toml import decode, nested_table, resolve_inside_project
 
@@ -98,10 +98,7 @@ def _of_setup(context: SourceContext, text: str) -> VersionSource:
     if scm is not None and not (isinstance(scm, ast.Constant) and not scm.value):
         return tagged(context, TagTool.SETUPTOOLS_SCM)
     if ast.unparse(keywords.get("version", ast.Constant(None))).startswith("versioneer."):
-        raise RefusedError(
-            "setup.py takes the version from versioneer, which reads git tags alone: no build can be given another",
-            hint="setuptools-scm reads the same tags: write [tool.setuptools_scm], and take versioneer out",
-        )
+        return tagged(context, TagTool.VERSIONEER)
     match keywords.get("version"):
         case ast.Constant():
             return LiteralVersion.of("setup.py", "setup.py version", text, find_keyword("version", "setup.py"))
@@ -151,9 +148,7 @@ def _directive(context: SourceContext, kind: object, value: object, place: str) 
     if kind == "file":
         files = [value] if isinstance(value, str) else value
         if isinstance(files, list) and len(files) == 1 and isinstance(files[0], str) and "," not in files[0]:
-            path = resolve_inside_project(files[0].strip(), place)
-            text = decode(context.read(path), path, bom="would become part of the version")
-            return LiteralVersion.of(path, path, text, _whole)
+            return whole_file(context, resolve_inside_project(files[0].strip(), place))
     elif kind == "attr" and isinstance(value, str):
         module, _, name = value.strip().rpartition(".")
         return assigned(context, _module_file(context, module or "__init__", place), name)
@@ -198,9 +193,3 @@ def _package_dirs(context: SourceContext) -> tuple[Mapping[str, str], Iterable[s
     bases += cfg.get("options.packages.find", {}).get("where", "").split()
     root = known.pop("", None)
     return known, [root] if root is not None else [str(base) for base in bases] or [".", "src"]
-
-
-def _whole(text: str) -> Literal:
-    """Return a whole file as the literal, without surrounding whitespace."""
-    start = len(text) - len(text.lstrip())
-    return Literal(start, start + len(text.strip()), text.strip())

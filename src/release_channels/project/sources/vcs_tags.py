@@ -1,4 +1,4 @@
-"""Versions from git tags: no file contains them, and the build gets them through the backend's own variable. Pure."""
+"""Versions from git tags: no file contains them; the build gets them by the backend's own variable or a tag. Pure."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ def _pretended_for(name: str) -> str:
 
 # Source: overrides chapter of setuptools-scm's documentation, the read-mes of uv-dynamic-versioning and
 # poetry-dynamic-versioning, dynamic metadata chapter of pdm-backend's documentation; each was tried in a build.
-# hatch-vcs does not pass the project's name to setuptools-scm, so that only the variable without a name works.
+# The variable without a name works wherever another tool calls setuptools-scm, with the project's name or without it.
 _VARIABLES: Mapping[TagTool, Callable[[str], str]] = {
     TagTool.SETUPTOOLS_SCM: _pretended_for,
     TagTool.HATCH_VCS: lambda _name: "SETUPTOOLS_SCM_PRETEND_VERSION",
     TagTool.UV_DYNAMIC_VERSIONING: lambda _name: "UV_DYNAMIC_VERSIONING_BYPASS",
     TagTool.POETRY_DYNAMIC_VERSIONING: lambda _name: "POETRY_DYNAMIC_VERSIONING_BYPASS",
+    TagTool.FLIT_SCM: lambda _name: "SETUPTOOLS_SCM_PRETEND_VERSION",
+    TagTool.SCIKIT_BUILD: lambda _name: "SETUPTOOLS_SCM_PRETEND_VERSION",
     TagTool.PDM_SCM: lambda _name: "PDM_BUILD_SCM_VERSION",
 }
 
@@ -53,8 +55,9 @@ class TagVersion:
         return ()
 
     def environment(self, version: Version) -> Mapping[str, str]:
-        """Return the variable that makes the build backend use a version, regardless of the tags."""
-        return {_VARIABLES[self.tool](self.project): str(version)}
+        """Return the variable that makes the build backend use a version, whatever the tags; versioneer has none."""
+        name = _VARIABLES.get(self.tool)
+        return {name(self.project): str(version)} if name else {}
 
 
 def version_from_tags(tags: ReachableTags, tag_format: str) -> Version:
