@@ -305,7 +305,7 @@ def join(own: Collection) -> Collection:
 
 
 def main() -> None:
-    """Run a task by its name: the console script."""
+    """Run a task by its name, as the console script does."""
     from release_channels.cli.program import TaskProgram
 
     try:

@@ -206,3 +206,28 @@ def _succeeds_again(slow_checkout: SlowCheckout) -> None:
     assert built(slow_checkout.repo.root) == [*slow_checkout.uploads(), "release.json"]
     assert marked(slow_checkout.marker) == []
     assert published(slow_checkout.repo.root) == []
+
+
+_WHILE_LOADING = """
+import os, signal, sys
+
+module = sys.argv[1]
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from release_channels import main
+sys.argv = ["release-channels", "--help"]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["release_channels.tasks", "invoke", "release_channels.cli.program"])
+def test_ctrl_c_while_the_program_loads_ends_it_with_one_line(module: str) -> None:
+    """Whatever it is importing."""
+    ran = subprocess.run([sys.executable, "-c", _WHILE_LOADING, module], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (130, ""), ran.stderr
+    assert ran.stderr == "failed: interrupted; run the same command again\n"

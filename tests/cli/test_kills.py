@@ -183,7 +183,9 @@ def test_after_a_kill_the_same_command_ends_as_if_there_had_been_none(
         if signal.SIGKILL not in kill.signals:
             assert marked(stage.marker) == []
             assert list(stage.temporary.iterdir()) == []
-            assert "a bug" not in killed.text
+            assert "a bug" not in killed.out + killed.err
+            # Nox itself prints one if it is interrupted while it loads, which none of our code can prevent.
+            assert "Traceback" not in killed.err or "/release_channels/" not in killed.err, killed.err
         else:
             wait_until(lambda: not marked(stage.marker), "the programs of the killed run end by themselves")
         again = run(*stage.words, cwd=stage.repo.root, env=stage.env)

@@ -18,10 +18,11 @@ _SOON = 15
 """Seconds; work that is not interrupted takes four times as long."""
 _PROGRAM = """
 import signal, sys, time
+from contextlib import suppress
 from pathlib import Path
 from invoke.exceptions import Exit
 from release_channels.adapters.files import temporary_directory
-from release_channels.adapters.interrupts import signals_held
+from release_channels.adapters.interrupts import seconds_left, signals_held
 from release_channels.adapters.process import background, run, run_parallel
 from release_channels.cli.run import task_run
 
@@ -38,6 +39,13 @@ def python(name):
 def program(name):
     run(sys.executable, "-c", deaf, str(here / name), cwd=here)
 
+def writing():
+    ready("one")
+    while seconds_left() > 1:  # as a thread does that nobody can interrupt
+        with suppress(OSError):
+            for name in range(100):
+                (next((here / "tmp").iterdir()) / f"{name}").touch()
+
 def beside():
     with background(lambda: python("one")):
         program("two")
@@ -49,6 +57,7 @@ WORK = {
     "programs": lambda: run_parallel(lambda: program("one"), lambda: program("two")),
     "nested": lambda: run_parallel(lambda: run_parallel(lambda: python("one")), lambda: program("two")),
     "beside": beside,
+    "a thread that writes": lambda: run_parallel(writing, lambda: python("two")),
 }
 try:
     with task_run("doctor", here) as task, temporary_directory("test", here / "tmp"):
@@ -56,7 +65,7 @@ try:
 except Exit as stop:
     sys.exit(stop.code)
 """
-_STARTED = {"python": 1, "program": 1, "threads": 2, "programs": 2, "nested": 2, "beside": 2}
+_STARTED = {"python": 1, "program": 1, "threads": 2, "programs": 2, "nested": 2, "beside": 2, "a thread that writes": 2}
 _ALWAYS = [
     *((work, ("SIGTERM", "SIGTERM")) for work in _STARTED),
     ("python", ("SIGINT",)),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from release_channels.adapters.interrupts import signals_held
+from release_channels.adapters.interrupts import is_ending, seconds_left, signals_held
 
 SUFFIX = ".tmp"
 """The end of each name, so that nothing of somebody else's is taken for a leftover."""
 _TRIES = 5
+_PAUSE = 0.05  # seconds
 
 
 @contextmanager
@@ -42,8 +44,16 @@ def locked_directory(prefix: str, inside: Path | None) -> Iterator[Path]:
     finally:
         if made is not None:
             with signals_held():
-                made[0].cleanup()
+                _remove(made[0])
                 _close(made[1])
+
+
+def _remove(directory: tempfile.TemporaryDirectory[str]) -> None:
+    """Remove a directory, again and again while a thread of an interrupted run still writes into it."""
+    directory.cleanup()
+    while is_ending() and seconds_left() and Path(directory.name).exists():
+        time.sleep(_PAUSE)
+        shutil.rmtree(directory.name, ignore_errors=True)
 
 
 def clear_left_behind(directory: Path, pattern: str) -> None:
