@@ -464,7 +464,7 @@ def test_a_tool_from_a_checkout_is_reported_as_local(
     repo = make_repo(Sample())
     adopt(repo, tool=str(wheel))
     assert f"release-channels[gate,rehearsal] @ {wheel.as_uri()}" in (repo.root / "noxfile.py").read_text()
-    assert "names a tool of this machine, which CI does not have: before you push" in capsys.readouterr().err
+    assert "names a tool of this machine, which CI does not have: before you push to GitHub" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tool", ["requests==2", "no such thing", "/nowhere/at.whl"])
@@ -482,7 +482,7 @@ def test_a_repository_without_a_remote_works(make_repo: MakeRepo, capsys: pytest
     repo = make_repo(Sample())
     repo.git("remote", "remove", "origin")
     assert adopt(repo).result is Result.DONE
-    assert "there is no remote: everything works on the local index" in capsys.readouterr().err
+    assert "there is no remote: previews work on the local index" in capsys.readouterr().err
 
 
 def _break(repo: Repo, name: str) -> Path:

@@ -327,7 +327,7 @@ def test_bump_refuses_an_unlisted_copy(make_repo: MakeRepo, capsys: pytest.Captu
     assert repo.fingerprint() == before
     shown = " ".join(capsys.readouterr().err.split())
     assert "src/demo_tool/_version.py has 1.2.0.dev0, and no setting lists it" in shown
-    assert "add to pyproject.toml:" in shown
+    assert "list it in pyproject.toml, as here:" in shown
     assert 'path = "src/demo_tool/_version.py"' in shown
 
 

@@ -43,6 +43,11 @@ def pushed(repo: Repo, files: dict[str, str | bytes]) -> Repo:
     return repo
 
 
+def unconnected(repo: Repo) -> Repo:
+    repo.git("remote", "remove", "origin")
+    return repo
+
+
 def typed(repo: Repo, *words: str) -> int:
     """Run a task from a command line, of which the next step depends, and print its screen."""
     screen = run(BIN / "release-channels", *words, "--index", "local", cwd=repo.root)
@@ -61,7 +66,7 @@ AGAIN = f"then `{B} {LOCAL}`"
 REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str]] = {
     "an unlisted copy": (
         lambda make: previewed(make, CITATION_cff="cff-version: 1.2.0\nversion: 1.1.0\n"), bump,
-        f"add to pyproject.toml, {AGAIN}",
+        f"list it in pyproject.toml, {AGAIN}",
     ),
     "an empty changelog": (
         lambda make: previewed(make, CHANGELOG_md=EMPTY), bump, f"write the changes in 1.2.0 into CHANGELOG.md, {AGAIN}"
@@ -88,6 +93,25 @@ REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str
     "a dirty tree": (
         lambda make: changed(final(make), notes_txt="x"), tag,
         f"commit or stash what is uncommitted, then `{T} {LOCAL}`",
+    ),
+    "a setting that is corrected, and not committed": (
+        lambda make: changed(
+            pushed(previewed(make), {"pyproject.toml": "[project\n"}),
+            pyproject_toml=str(Sample().tree()["pyproject.toml"]),
+        ),
+        bump, f"commit what corrects that in the working tree, {AGAIN}",
+    ),
+    "a misspelt setting": (
+        lambda make: changed(
+            final(make),
+            pyproject_toml=str(Sample(version="1.2.0").tree()["pyproject.toml"])
+            + "\n[tool.release-channels]\nmain-brunch = 'x'\n",
+        ),
+        bump, f"correct that, {AGAIN}",
+    ),
+    "a tag without a remote": (
+        lambda make: unconnected(final(make)), tag,
+        "add the remote that the tag is pushed to: `git remote add origin URL`",
     ),
     "no section in the changelog": (lambda make: final(make, EMPTY), tag, f"{B} {LOCAL}"),
     "code after the version": (

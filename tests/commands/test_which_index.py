@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,17 +80,34 @@ def test_with_its_workflows_on_github_a_project_is_in_earnest(make_repo: MakeRep
         assert (context.index.name, context.why_practice) == ("local", "")
 
 
+def with_own_index(make_repo: MakeRepo, version: str = "1.2.0.dev0") -> Repo:
+    """A project with an index of its own, `mine`, which has none of its releases."""
+    made, url = sample(version), os.environ["UV_DEFAULT_INDEX"]
+    named = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{url}"\npublish-url = "{url}"\n'
+    return make_repo(replace(made, files={**made.files, "pyproject.toml": str(made.files["pyproject.toml"]) + named}))
+
+
+def test_a_tag_that_was_practised_is_no_release_of_a_real_index(make_repo: MakeRepo) -> None:
+    """It is in this clone alone; where the remote cannot be read, that comes first."""
+    repo = with_own_index(make_repo, "1.2.0")
+    repo.tag("v1.2.0")
+    with open_context(repo.root, os.environ, index="local") as context:
+        assert read_status(context).next.command == "release-channels resume v1.2.0 --index local"
+    with open_context(repo.root, os.environ, index="mine") as context:
+        assert read_status(context).next.command == "release-channels tag --index mine"
+    repo.git("remote", "set-url", "origin", f"{repo.remote}-gone")
+    with open_context(repo.root, os.environ, index="mine") as context:
+        seen = read_status(context)
+    assert seen.next.command == "git fetch origin"
+    assert any(line.startswith("tags: the tags of origin cannot be read, so none is known") for line in seen.unseen)
+
+
 def test_practice_is_shown_with_a_real_index(make_repo: MakeRepo) -> None:
     """What the sessions published here is not taken for published, and not hidden either."""
-    repo = make_repo(sample("1.2.0.dev0"))
+    repo = with_own_index(make_repo)
     on_index(repo, "1.2.0.dev1", "1.2.0.dev2")
     with open_context(repo.root, os.environ, index="local") as context:
         assert "practice" not in dict(read_status(context).rows())
-    named = '\n[[tool.uv.index]]\nname = "mine"\nurl = "{0}"\npublish-url = "{0}"\n'.format(
-        os.environ["UV_DEFAULT_INDEX"]
-    )
-    repo.commit("an index", {"pyproject.toml": (repo.root / "pyproject.toml").read_text() + named})
-    repo.git("push", "--quiet", "origin", "main")
     with open_context(repo.root, os.environ, index="mine") as context:
         row = dict(read_status(context).rows())["practice"]
     assert row == "the local index has 1.2.0.dev2, which --index local shows"

@@ -28,7 +28,7 @@ THEN = f"then `{BUMP}`"
 AFTER: dict[str, tuple[str, dict[str, object], str]] = {
     # the hint asks a person for something: that comes first
     "an edit": ("write it into the log: it is read", {}, f"write it into the log, {THEN}"),
-    "an edit of several lines": ("add to pyproject.toml:\n[[x]]\npath = 1", {}, f"add to pyproject.toml, {THEN}"),
+    "an edit of several lines": ("list it in x.toml, as here:\n[[x]]\npath = 1", {}, f"list it in x.toml, {THEN}"),
     "a colon in quotes": ('write `a: "b; c"` there (as it was)', {}, f'write `a: "b; c"` there, {THEN}'),
     "and run it again": ("commit them first, then run the same again", {}, f"commit them first, {THEN}"),
     "the other options are not it": ("commit them", {"state": f"{BUMP} --part minor"}, f"commit them, {THEN}"),
@@ -39,6 +39,7 @@ AFTER: dict[str, tuple[str, dict[str, object], str]] = {
     # another command
     "the state": ("commit them first", {"state": TAG}, TAG),
     "a state that nothing waits for": ("commit them first", {"state": "nox -s preview"}, f"commit them first, {THEN}"),
+    "a wrong name": ("did you mean x?", {"state": TAG}, f"correct that, {THEN}"),
     "it before a command": ("`release-channels tag`", {"state": "nox -s preview"}, "nox -s preview"),
     "the state says what a person does": ("", {"state": "merge the branch don't"}, "merge the branch don't"),
     "a command of the hint": ("`release-channels tag` releases it", {"state": BUMP}, "release-channels tag"),
@@ -68,6 +69,15 @@ def test_a_wrong_option_is_corrected() -> None:
     """A user who asks for one thing is led to that, and not to the next step of the state."""
     hint = f"`{BUMP} --to 2`"
     assert next_after_error(f"{BUMP} --to 1", hint, index="local", state=TAG) == f"{BUMP} --to 2"
+
+
+@pytest.mark.parametrize(("hint", "first"), [("set it: there", "set it"), ("`git push` does", "")])
+def test_a_task_that_is_no_part_of_every_release_follows_its_own_hint(hint: str, first: str) -> None:
+    """Whatever the state of the release is."""
+    typed = "release-channels setup-publishing"
+    expected = f"{first}, then `{typed}`" if first else "git push"
+    assert next_after_error(typed, hint, index="local", state=TAG) == expected
+    assert next_after_error(typed, "is it?", index="local", state=TAG) == TAG
 
 
 def test_doctor_is_never_after_doctor() -> None:

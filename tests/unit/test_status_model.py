@@ -91,7 +91,52 @@ NEXT = {
     "versions in tags, at one": (
         release_status("1.2", Reason.RELEASED, 3, is_written=False),
         True,
-        "release-channels tag --version 1.2.1",
+        "commit and push the next change",
+    ),
+    "versions in tags, at one, and its changelog is not ready": (
+        release_status("1.2", Reason.RELEASED, 3, is_written=False, lacks_text=True),
+        True,
+        "release-channels bump --to 1.2.1",
+    ),
+    "versions in tags, at one that is older than the workflows": (
+        release_status("1.2", Reason.STAGED, 3, "local", is_written=False, is_old_tag=True),
+        True,
+        "commit and push the next change",
+    ),
+    "versions in tags, at an old one, and more is here": (
+        release_status("1.2", Reason.STAGED, is_written=False, ahead=UnmergedBump("here", "git push origin main")),
+        False,
+        "git push origin main",
+    ),
+    "staged, and its changelog is not ready": (
+        release_status("1.2", Reason.STAGED, lacks_text=True, tag=None),
+        False,
+        "release-channels bump",
+    ),
+    "staged, without a remote": (
+        release_status("1.2", Reason.STAGED, 0, "local", has_workflows=False, tag=None, remote=""),
+        False,
+        "add the remote that the tag is pushed to: `git remote add origin URL`",
+    ),
+    "a remote that cannot be read": (
+        release_status("1.2", Reason.STAGED, unfinished="x", is_remote_silent=True),
+        False,
+        "git fetch origin",
+    ),
+    "a remote that cannot be read, in practice": (
+        release_status("1.2.dev0", Reason.OPEN, 0, "local", is_remote_silent=True),
+        True,
+        "release-channels bump --index local",
+    ),
+    "not adopted yet": (
+        release_status("1.2.dev0", Reason.OPEN, 1, "local", adoption="release-channels init"),
+        False,
+        "release-channels init",
+    ),
+    "not adopted, and nothing to publish": (
+        release_status("1.2.dev0", Reason.OPEN, 0, "local", adoption="release-channels init"),
+        True,
+        "release-channels bump --index local",
     ),
     "bumped, not merged": (
         release_status("1.2.dev0", Reason.OPEN, 1, ahead=UnmergedBump("here", "git push")),

@@ -380,13 +380,18 @@ class Git:
         Raises: RefusedError if the remote cannot be read.
         """
         here = self.tag_names_here()
-        if self.remote_url(remote) is None:
-            return here
+        return here if self.remote_url(remote) is None else here | self.remote_tag_names(remote, listed)
+
+    def remote_tag_names(self, remote: str, listed: RemoteRefs | None = None) -> frozenset[str]:
+        """List all tags of a remote.
+
+        Raises: RefusedError if it cannot be read.
+        """
         listed = listed or self.list_remote(remote, "refs/tags/*")
         if not listed.is_answered:
             raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
         tags = (ref for ref in listed.commits if ref.startswith("refs/tags/"))
-        return here | {ref.removeprefix("refs/tags/").removesuffix("^{}") for ref in tags}
+        return frozenset(ref.removeprefix("refs/tags/").removesuffix("^{}") for ref in tags)
 
     def subjects(self, after: str, until: str) -> tuple[str, ...]:
         """List the short hash and subject of each commit in `until` but not in `after`, newest first."""

@@ -323,8 +323,8 @@ def _refuse_loss(root: Path, replaced: Sequence[str]) -> None:
 def _warn_of_tool(plan: AdoptionPlan) -> None:
     if "file:" in plan.requirement:
         console.warn(
-            f"{plan.noxfile} names a tool of this machine, which CI does not have: before you push, name one that it "
-            "can install, `release-channels init --update --tool REQUIREMENT`"
+            f"{plan.noxfile} names a tool of this machine, which CI does not have: before you push to GitHub, name "
+            "one that it can install, `release-channels init --update --tool REQUIREMENT`"
         )
 
 

@@ -267,7 +267,7 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
             "`tag-format` in [tool.release-channels], or the first release begins a new row"
         )
     if not snapshot.remote:
-        yield "there is no remote: everything works on the local index; publishing needs one on GitHub"
+        yield "there is no remote: previews work on the local index; a tag needs one, and publishing one on GitHub"
     elif snapshot.repository is None:
         yield f"the remote {snapshot.remote} is not on GitHub, where the workflows would run"
     tests = _tests_of(snapshot, config)

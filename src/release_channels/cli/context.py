@@ -218,6 +218,19 @@ class TaskContext:
         return connect(name, self.env) if name else None
 
 
+def _name_correction(git: Git, commit: Commit, stop: RefusedError) -> RefusedError:
+    """Return the refusal of a commit's project; where the working tree has it right, committing that is what helps."""
+    from release_channels.adapters.edits import reader
+
+    read = reader(git)
+    try:
+        parse_project(read(PYPROJECT), PYPROJECT, read=read)
+    except RefusedError:
+        return stop
+    message = f"commit {commit.short}: {stop}"
+    return RefusedError(message, hint="commit what corrects that in the working tree: a release is of a commit")
+
+
 @contextmanager
 def open_context(
     root: Path,
@@ -239,7 +252,10 @@ def open_context(
     git = Git.open(root)
     warn_on_version_mismatch(root)
     commit, why = git.commit(revision), ""
-    project = open_project(git, commit, index=index or LOCAL, env=env)
+    try:
+        project = open_project(git, commit, index=index or LOCAL, env=env)
+    except RefusedError as stop:
+        raise _name_correction(git, commit, stop) from stop
     if not index:
         from release_channels.cli.practice import why_practice
 

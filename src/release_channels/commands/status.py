@@ -32,6 +32,7 @@ from release_channels.model.next_step import (
     next_step,
 )
 from release_channels.model.observed import Commit, Observed, Relation
+from release_channels.model.outcome import PROGRAM
 from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
@@ -73,10 +74,10 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
     request = Request(Channel.PREVIEW, index=context.index.name, may_count=True)
     seen = observe(context.git, project, tip, context.index, request, asks_main=False)
     plan = decide(seen, request, project.config)
-    tags = _tags(context, seen.index.releases, github.unseen)
+    tags, is_silent = _tags(context, seen.index.releases, github.unseen)
     _connect(context, github)
     try:
-        return _read(context, github, tip, project, seen, plan, tags, now)
+        return _read(context, github, tip, project, seen, plan, tags, now, is_silent=is_silent)
     finally:
         if github.github is not None:
             github.github.close()
@@ -148,6 +149,8 @@ def _read(
     plan: Plan,
     tags: Mapping[Version, str],
     now: datetime,
+    *,
+    is_silent: bool,
 ) -> StatusReport:
     subject = _in_question(project, tags)
     tag = tags.get(subject) if subject else None
@@ -157,12 +160,14 @@ def _read(
     lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
     behind = _behind(context, seen, tip)
     workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
-    following = None if project.source.is_written else following_release(project.version, plan.reason)
+    following = _following(project, plan)
     ahead = _ahead(context, github, tip, project, following)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
         is_written=project.source.is_written, ahead=ahead, is_old_tag=is_old, has_workflows=_has_workflows(context),
         lacks_text=following is not None and _lacks_text(context.project, context.read, following),
+        remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
+        is_remote_silent=is_silent, adoption=_adoption(context),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -184,6 +189,22 @@ def _read(
         practised=() if context.index.name == LOCAL else practised_versions(context.root, project.name),
         unseen=tuple(github.unseen),
     )
+
+
+def _following(project: Project, plan: Plan) -> Version | None:
+    """Return the release that comes next where it is known: main's own final, or the one after the tags."""
+    if not project.source.is_written:
+        return following_release(project.version, plan.reason)
+    return project.version if plan.reason is Reason.STAGED else None
+
+
+def _adoption(context: TaskContext) -> str:
+    """Return the command that brings the sessions into the project's commits; empty if they have a noxfile."""
+    names = {NOXFILE, OWN_NOXFILE}
+    if names.intersection(context.git.files_at(context.commit.sha)):
+        return ""
+    is_here = any((context.root / name).is_file() for name in names)
+    return f"{PROGRAM} init --commit" if is_here else f"{PROGRAM} init"
 
 
 def _index(context: TaskContext) -> str:
@@ -233,18 +254,28 @@ def _ahead(
     context: TaskContext, github: TolerantGitHub, tip: Commit, project: Project, following: Version | None
 ) -> UnmergedBump | None:
     try:
-        return _ahead_of_tags(context, tip, following) if following else read_ahead(context, tip, project)
+        ahead = read_ahead(context, tip, project)
+        return ahead or (_ahead_of_release(context, tip, following) if following else None)
     except ReleaseError as stop:
         github.unseen.append(f"the working tree: {stop}")
         return None
 
 
-def _tags(context: TaskContext, released: Collection[Version], unseen: list[str]) -> Mapping[Version, str]:
+def _tags(context: TaskContext, released: Collection[Version], unseen: list[str]) -> tuple[Mapping[Version, str], bool]:
+    """Return the release tags, and whether the remote did not tell its own.
+
+    Beside a real index those of this clone alone do not count: they are practice.
+    """
+    config, git = context.config, context.git
+    practises = context.index.name in FOR_PRACTICE or git.remote_url(config.remote) is None
     try:
-        return context.tags(released)
+        names = git.tag_names(config.remote) if practises else git.remote_tag_names(config.remote)
     except ReleaseError as stop:
-        unseen.append(f"tags: {stop}, so the tags of this clone are used instead")
-        return release_tags(context.config.tag_format, context.git.tags_before(context.commit.sha), released)
+        instead = "the tags of this clone are used instead" if practises else "none is known"
+        unseen.append(f"tags: {stop}, so {instead}")
+        here = git.tags_before(context.commit.sha) if practises else ()
+        return release_tags(config.tag_format, here, released), True
+    return release_tags(config.tag_format, names, released), False
 
 
 def _behind(context: TaskContext, seen: Observed, tip: Commit) -> int | None:
@@ -364,8 +395,8 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     return None if head == main.version else _unmerged(context, f"contains {head}, which")
 
 
-def _ahead_of_tags(context: TaskContext, tip: Commit, following: Version) -> UnmergedBump | None:
-    """Find what the next tag needs and main does not have yet, where the version comes from tags.
+def _ahead_of_release(context: TaskContext, tip: Commit, following: Version) -> UnmergedBump | None:
+    """Find what the next tag needs and main does not have yet: text in the working tree, or commits of this clone.
 
     Raises: RefusedError if the working tree's project cannot be read.
     """

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from release_channels.release.ci_provenance import ProvenanceQuery
 
 
+_ADD_REMOTE = "add it with `git remote add origin …`; for practice, a bare repository of this machine does"
+
+
 class Answer(StrEnum):
     """The result of a check: yes, no or unknown."""
 
@@ -114,6 +117,11 @@ def _commit(context: TaskContext, version: Version, state: IndexState, listed: R
     for row in _rows("version", check_version(seen), f"{version} is a public version in normal form"):
         bumped = _bumped(context) if row.answer is Answer.NO else ""
         yield replace(row, hint=bumped) if bumped else row
+    if context.git.remote_url(config.remote) is None:
+        yield Row(
+            "remote", Answer.NO, f"there is no remote {config.remote}, and a release tag is pushed to one", _ADD_REMOTE
+        )
+        return
     try:
         tip = context.git.remote_tip(config.remote, config.main_branch, listed)
         require_default_branch_settings(context.git, config, listed)
@@ -242,6 +250,8 @@ def _tag(context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bo
     for tag, where in ((there, f"on {config.remote}"), (here, "here")):
         if tag is not None and tag.commit != sha:
             return Row("tag", Answer.NO, f"{name} exists {where}, on commit {tag.commit[:12]}", _ELSEWHERE[tag is here])
+    if here is None and not listed.is_answered:
+        return Row("tag", Answer.UNKNOWN, f"{name} is free here; {config.remote} does not answer")
     if here is None:
         return Row("tag", Answer.YES, f"{name} is free, here and on {config.remote}")
     again = f"`git tag --delete {name}`, and `release-channels tag` makes it again"

@@ -46,7 +46,13 @@ class ReleaseStatus:
     has_workflows: bool = True
     """True if the remote is on GitHub, where workflows publish."""
     lacks_text: bool = False
-    """True if the version comes from git tags, and the changelog or a copy is not ready for the next one."""
+    """True if the changelog or a copy is not ready for the release that comes next."""
+    remote: str = "origin"
+    """The remote that a release tag is pushed to; empty where there is none."""
+    is_remote_silent: bool = False
+    """True if there is a remote, and it cannot be read."""
+    adoption: str = ""
+    """The command that brings the sessions into the project, where its commits have none."""
 
     def task(self, *words: str) -> str:
         """Format a task's command, with `--index` unless it is the default one."""
@@ -62,12 +68,25 @@ class NextStep:
     why: str
 
 
+_COMMIT = "commit and push the next change"
+_ADD_REMOTE = "add the remote that the tag is pushed to: `git remote add origin URL`"
+
+
 def next_step(status: ReleaseStatus) -> NextStep:
     """Return the next command."""
+    if status.is_remote_silent and status.preview.index != "local":
+        return NextStep(False, f"git fetch {status.remote}", f"{status.remote} cannot be read, and tells what is next")
+    step = _next_step(status)
+    if status.adoption and step.command.startswith("nox "):
+        return NextStep(False, status.adoption, f"no commit has the sessions yet; then, {step.why}")
+    return step
+
+
+def _next_step(status: ReleaseStatus) -> NextStep:
     main, reason, practises = status.main, status.preview.reason, status.preview.index == "local"
     if status.unfinished:
         return _finish(status)
-    if status.ahead is not None and status.is_written:
+    if status.ahead is not None and (status.is_written or reason is Reason.STAGED):
         return NextStep(False, status.ahead.then, status.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
         return NextStep(False, status.task("bump-dev"), f"{main} is published, but main still declares it")
@@ -80,6 +99,12 @@ def next_step(status: ReleaseStatus) -> NextStep:
     if reason is Reason.STAGED and status.is_old_tag and status.is_written:
         why = f"{status.tag} is older than the release workflows, and main still declares {main}"
         return NextStep(False, status.task("bump-dev"), why)
+    if not status.is_written and reason in (Reason.STAGED, Reason.RELEASED) and not status.lacks_text:
+        return NextStep(True, _COMMIT, f"main is {status.tag}: the next preview and release are of a later commit")
+    if reason is Reason.STAGED and status.lacks_text:
+        return NextStep(False, status.task("bump"), f"main declares {main}, and its changelog or a copy does not")
+    if reason is Reason.STAGED and not status.remote:
+        return NextStep(False, _ADD_REMOTE, f"main declares {main}, and a release tag is pushed to a remote")
     if reason is Reason.STAGED and practises and status.has_workflows:
         return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
     if reason is Reason.STAGED:

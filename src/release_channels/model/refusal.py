@@ -14,17 +14,18 @@ _NOT_NEXT = re.compile(
 _COMMAND = re.compile(rf"`((?:{PROGRAM}|nox|git|gh|uv|uvx) [^`]+)`")
 _IMPERATIVE = re.compile(
     r"(?:add|allow|change|check|choose|clone|commit|compare|correct|delete|describe|edit|fetch|fix|get|give|install|keep|"
-    r"leave|look|make|merge|move|name|point|put|push|raise|remove|rename|save|say|see|set|shorten|start|take|try|turn|"
+    r"leave|list|look|make|merge|move|name|point|put|push|raise|remove|rename|save|say|see|set|shorten|start|take|try|turn|"
     r"unset|use|wait|write)\b"
 )
 """The first word of a hint that asks for something."""
-_END = re.compile(r"[;:]|:?$|, (?:then|and) (?:run|start|try)\b| \(")
+_END = re.compile(r"(?:, as here)?:|;|$|, (?:then|and) (?:run|start|try)\b| \(")
 _QUOTED = re.compile(r"`[^`]*`|\"[^\"]*\"")
 _SAME_AGAIN = re.compile(r"(?:run|start|try) (?:.* )?again\b")
 _LONGEST = 120
 """The most letters of an advice that is repeated after `next:`."""
 _IN_NO_HURRY = ("nox -s preview", f"{PROGRAM} status", f"{PROGRAM} doctor")
 """The next steps that nothing else has to wait for."""
+_RELEASE_TASKS = (["bump"], ["bump-dev"], ["tag"], ["resume"], ["status"], ["doctor"])
 
 
 def first_command(text: str) -> str:
@@ -51,9 +52,13 @@ def next_after_error(
     first = "" if is_foreign or advised else _first(hint, typed)
     if usage:
         return advised or usage
+    if hint.startswith("did you mean "):  # a wrong name in a file is about no state
+        return name_index(f"correct that, then `{typed}`", index)
     if advised and _is_same_task(command, typed) and _has_own_options(typed):  # what was asked for was wrong
         return advised
-    if state and not _is_same_task(state, typed) and not (first and state.startswith(_IN_NO_HURRY)):
+    asked = first if _is_release_task(typed) else first or advised
+    waits = not (asked and (state.startswith(_IN_NO_HURRY) or not _is_release_task(typed)))
+    if state and not _is_same_task(state, typed) and waits:
         return advised if command == state else state
     if advised:
         return advised
@@ -88,6 +93,12 @@ def _first(hint: str, typed: str) -> str:
     end = _END.search(_QUOTED.sub(lambda found: "x" * len(found[0]), line))  # a colon in quotes ends no sentence
     asked = line[: end.start()] if end else line
     return f"{asked}, then `{typed}`" if len(asked) <= _LONGEST else ""
+
+
+def _is_release_task(typed: str) -> bool:
+    """Return whether a command belongs to every release, so that the observed state tells what comes before it."""
+    words = _split(typed)
+    return words[:1] == ["nox"] or words[1:2] in _RELEASE_TASKS
 
 
 def _is_same(command: str, other: str) -> bool:

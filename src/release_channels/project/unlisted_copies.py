@@ -136,7 +136,7 @@ def entries_for(copies: Iterable[UnlistedCopy]) -> str:
 def hint_to_list(copies: Iterable[UnlistedCopy]) -> str:
     """Return the hint that shows the entries and the file they belong in; empty where no pattern is known."""
     entries = entries_for(copies)
-    return entries and f"add to pyproject.toml:\n{entries}"
+    return entries and f"list it in pyproject.toml, as here:\n{entries}"
 
 
 def _entry(copy: UnlistedCopy) -> str:

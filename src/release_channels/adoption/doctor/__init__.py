@@ -85,8 +85,9 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     is_tool = snapshot.project.normalized_name == TOOL
     plan = plan_own(snapshot) if is_tool else plan_adoption(snapshot, running_tool(), tasks, SESSION_NAMES)
     has_lock = is_tool or snapshot.files.get(f"{plan.noxfile}.lock") is not None
-    yield from diagnose_adoption(plan, has_lock=has_lock)
-    yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
+    yield from diagnose_adoption(plan, has_lock=has_lock, has_workflows=bool(snapshot.workflows))
+    if snapshot.files.get(plan.noxfile) is not None:
+        yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
     wanted = publishers(plan.config, _repository(context))
     yield from diagnose_workflows(snapshot.workflows, plan.config, wanted, snapshot.bumped)
 

@@ -107,7 +107,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
     return passed(AREA, "changelog", f"{path} can be read")
 
 
-def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnosis]:
+def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool, has_workflows: bool) -> Iterator[Diagnosis]:
     """Check the files that `init` writes, and the rules of the workflows."""
     for file in plan.files:
         if not file.is_fine and not file.broken:
@@ -123,7 +123,7 @@ def diagnose_adoption(plan: AdoptionPlan, *, has_lock: bool) -> Iterator[Diagnos
         fix = "edit that file" if broken in plan.others_broken else "`init --update` fixes it"
         message = f"{broken.path}:{broken.line}: {broken.message}"
         yield error(AREA, "rules", message, f"rule {broken.rule}; {fix}")
-    if not plan.broken:
+    if has_workflows and not plan.broken:
         yield passed(AREA, "rules", "every workflow keeps the rules")
 
 
@@ -133,7 +133,7 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
     if is_local:
         yield error(
             AREA, "tool", f"{noxfile} names a tool of this machine: {requirement}",
-            "`release-channels init --update --tool REQUIREMENT` with one that CI can install, before you push",
+            "`release-channels init --update --tool REQUIREMENT` with one that CI can install, before GitHub has it",
         )  # fmt: skip
     if locked is not None and locked.version != running:
         fix = f"`uvx release-channels@{locked.version} …` runs what CI does; `init --update` renews {locked.lock}"

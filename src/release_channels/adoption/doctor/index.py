@@ -39,11 +39,11 @@ def diagnose_git(config: Config, remote: str | None, tags: Sequence[str]) -> Ite
     """Check the remote, and the tags, given oldest first."""
     if remote is None:
         yield warning(
-            GIT, "remote", f"there is no remote {config.remote}: everything works on the local index",
+            GIT, "remote", f"there is no remote {config.remote}, which a release tag needs; previews work without it",
             f"`git remote add {config.remote} …`, or `remote` in [tool.release-channels]",
         )  # fmt: skip
     else:
-        yield passed(GIT, "remote", f"{config.remote} exists")
+        yield passed(GIT, "remote", f"{config.remote} is configured")
     yield from _tags(config, tags)
 
 
