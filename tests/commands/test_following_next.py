@@ -1,4 +1,4 @@
-"""A user who types what the last screen said after `next:` gets on: no refusal comes twice, and no screen leads back."""
+"""A user who types what the last screen said after `next:` gets on: no refusal comes twice."""
 
 from __future__ import annotations
 
@@ -79,9 +79,30 @@ def not_committed(make_repo: MakeRepo) -> Repo:
     return repo
 
 
+def next_by_changelog(make_repo: MakeRepo) -> Repo:
+    """A later version than the one after the newest tag is written into the changelog."""
+    repo = released_tag(make_repo)
+    log = "# Changelog\n\n## [Unreleased]\n\n- A thing.\n\n## [2.0.1] - 2026-01-02\n\n- Old.\n"
+    repo.commit("more", {"CHANGELOG.md": log})
+    repo.git("push", "--quiet", "origin", "main")
+    put_on_index(repo, "2.0.2.dev1")
+    screen = run(BIN / "release-channels", "bump", "--to", "2.1.0", "--index", "local", cwd=repo.root)
+    assert screen.code == 0, screen.text
+    return repo
+
+
 WALKS: dict[str, tuple[Callable[[MakeRepo], Repo], list[str]]] = {
     "tags, right after a release": (released_tag, ["commit and push the next change"]),
     "tags, an old one, and what was adopted is here": (old_tag, ["git push origin main", "nox -s preview"]),
+    "tags, and a version that was named": (
+        next_by_changelog,
+        [
+            "git commit --message 'Release 2.1.0' -- CHANGELOG.md",
+            "git push origin main",
+            "release-channels tag --version 2.1.0 --index local",
+            "release-channels resume v2.1.0 --index local",
+        ],
+    ),
     "a final made by hand": (
         final_by_hand,
         [

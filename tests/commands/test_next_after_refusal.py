@@ -61,6 +61,7 @@ def released(make_repo: MakeRepo) -> Repo:
     return repo
 
 
+HELP = "release-channels --help"
 B, T, LOCAL = "release-channels bump", "release-channels tag", "--index local"
 AGAIN = f"then `{B} {LOCAL}`"
 REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str]] = {
@@ -88,6 +89,21 @@ REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str
     ),
     "a dev line that is taken": (
         released, lambda repo: typed(repo, "bump-dev", "--to", "1.0.0"), f"release-channels bump-dev --to 1.1.1 {LOCAL}"
+    ),
+    "another version than the commit's": (
+        final, lambda repo: typed(repo, "tag", "--version", "9.9"), f"{B} --to 9.9 {LOCAL}"
+    ),
+    "no version to tag": (final, lambda repo: tag(repo, version="x"), "release-channels --help tag"),
+    "two ways to say which version": (previewed, lambda repo: bump(repo, to="1.3.0", part="minor"), f"{HELP} bump"),
+    "no version to yank": (
+        previewed, lambda repo: run_task(repo.root, tasks.yank, version="x", index="local"), f"{HELP} yank"
+    ),
+    "a check that writes": (
+        previewed, lambda repo: run_task(repo.root, tasks.init, check=True, update=True), f"{HELP} init"
+    ),
+    "a page in no directory": (
+        previewed, lambda repo: run_task(repo.root, tasks.status, html="no/page.html", index="local"),
+        f"name a file in a directory that is there, then `release-channels status {LOCAL}`",
     ),
     "no version": (previewed, lambda repo: bump(repo, to="x"), "release-channels --help bump"),
     "a dirty tree": (
@@ -155,6 +171,25 @@ def test_a_refusal_names_what_comes_first(
     assert command(repo) != 0
     said = capsys.readouterr()
     assert NEXT.findall(said.out + said.err) == [expected]
+    assert repo.fingerprint() == before
+
+
+PLANS = {
+    "bump-dev": ("release-channels", "bump-dev", "--to", "1.4.0", "--dry-run"),
+    "bump": ("release-channels", "bump", "--dry-run", "--to", "1.4.0"),
+    "for all tasks": ("release-channels", "-R", "bump", "--to", "1.4.0"),
+    "yank": ("release-channels", "yank", "1.1.0"),
+}
+
+
+@pytest.mark.parametrize("words", some_of(PLANS, "bump-dev", "yank"))
+def test_after_a_plan_the_same_command_does_it(make_repo: MakeRepo, words: tuple[str, ...]) -> None:
+    """With its options, and without the one that kept it from being done."""
+    repo = released(make_repo)
+    before = repo.fingerprint()
+    screen = run(BIN / words[0], *words[1:], *LOCAL.split(), cwd=repo.root)
+    done = [word for word in words if word not in ("--dry-run", "-R")]
+    assert (screen.code, NEXT.findall(screen.text)) == (0, [f"{' '.join(done)} {LOCAL}"])
     assert repo.fingerprint() == before
 
 

@@ -128,7 +128,7 @@ def test_resume_without_an_index_only_shows_the_plan(
     outcome = finish(released, publishes=False)
     shown = capsys.readouterr()
     assert (outcome.result, outcome.message) == (
-        Result.PLANNED, f"to finish {TAG}, `release-channels resume {TAG} --index local`",
+        Result.PLANNED, f"nothing was done; `release-channels resume {TAG} --index local` does what is named above",
     )  # fmt: skip
     until = datetime.now(UTC) + timedelta(days=14)
     assert f"until         {until:%Y-%m-%d}" in shown.err

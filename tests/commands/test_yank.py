@@ -153,7 +153,7 @@ def test_a_deleted_file_needs_no_yank(repo: Repo) -> None:
     other.rename(other.with_name(f"{other.name}.deleted"))
     assert run_yank(repo).result is Result.DONE
     wheel.rename(wheel.with_name(f"{wheel.name}.deleted"))
-    with pytest.raises(UsageError, match=r"1\.2\.0 is not on the index"):
+    with pytest.raises(UsageError, match=r"1\.2\.0 is not on the local index"):
         run_yank(repo)
 
 
@@ -166,13 +166,12 @@ def test_a_yanked_preview_is_replaced_by_a_preview(repo: Repo, capsys: pytest.Ca
 
 
 def test_yank_accepts_another_spelling_of_the_version(repo: Repo) -> None:
-    assert run_yank(repo, "1.2").version == "1.2.0"
+    assert run_yank(repo, "1.2").version == run_yank(repo, "v1.2.0").version == "1.2.0"
 
 
 WRONG = {
-    "unknown": ("3.0", 2, "3.0 is not on the index local"),
-    "no version": ("latest", 1, "'latest' is not a version"),
-    "a tag": ("v1.2.0", 1, "the version 'v1.2.0' reads as 1.2.0"),
+    "unknown": ("3.0", 2, "3.0 is not on the local index"),
+    "no version": ("latest", 2, "'latest' is not a version"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.model.refusal import first_command, next_after_error
+from release_channels.model.refusal import first_command, next_after_error, next_after_plan
 
 NEXT = {
     "a command": ("write it: `release-channels bump` does", "release-channels bump"),
@@ -63,6 +63,19 @@ AFTER: dict[str, tuple[str, dict[str, object], str]] = {
 def test_what_comes_after_a_refusal(hint: str, more: dict[str, object], expected: str) -> None:
     """From the hint, the observed state and the kind of the error."""
     assert next_after_error(BUMP, hint, index="local", **more) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        (f"{BUMP} --to 2 --dry-run", f"{BUMP} --to 2"),
+        ("release-channels yank 1.0", "release-channels yank 1.0"),
+        (f"{BUMP} --dry-run", ""),
+    ],
+)
+def test_a_plan_is_followed_by_the_command_that_does_it(typed: str, expected: str) -> None:
+    """Where it has no options of its own the state names it."""
+    assert next_after_plan(typed) == expected
 
 
 def test_a_wrong_option_is_corrected() -> None:

@@ -161,6 +161,7 @@ def reporting_unwritable(path: Path) -> Iterator[None]:
         yield
     except OSError as err:
         why = err.strerror or str(err)
-        raise RefusedError(
-            f"{path} cannot be written: {why}", hint="is the disk full, or does the directory belong to another user?"
-        ) from err
+        hint = "is the disk full, or does the directory belong to another user?"
+        if isinstance(err, FileNotFoundError | NotADirectoryError):
+            hint = f"name a file in a directory that is there: {path.parent} is none"
+        raise RefusedError(f"{path} cannot be written: {why}", hint=hint) from err

@@ -686,7 +686,7 @@ def create_tag(root: Path, name: str, commit: str, message: str, *, sign: bool) 
     if done.code and sign:
         raise RefusedError(
             f"git could not sign {name}, so it was not made",
-            hint=f"{done.messages}\nset user.signingKey and try `git tag --sign` by hand, or leave --sign out",
+            hint=f"set user.signingKey, or leave --sign out\n{done.messages}",
         )
     done.or_raise()
 

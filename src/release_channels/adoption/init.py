@@ -81,6 +81,10 @@ def init(
     Raises: RefusedError where there is nothing to adopt, where `check` finds a difference, and where an update would
     lose what git cannot restore; FailedError where the lock cannot be made, and then nothing has changed.
     """
+    if request.check and (request.update or request.commit):
+        raise UsageError(
+            f"--check writes nothing, and --{'update' if request.update else 'commit'} writes", hint="leave one out"
+        )
     if not root.is_dir():
         raise UsageError(f"{root} is not a directory", hint="--path names the top of the project")
     root = root.resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +27,7 @@ from release_channels.cli.context import TaskContext
 from release_channels.errors import FailedError, RefusedError, ReleaseError
 from release_channels.model.github import WorkflowRun
 from release_channels.model.github_settings import Environment, Policy
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import DEFAULT_INDEX, Outcome, Result
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
@@ -189,7 +190,9 @@ def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[
         "nothing was changed; once the publishers are on the index, "
         "`release-channels setup-publishing --apply` does the rest"
     )
-    return Outcome(Result.PLANNED, message, project=context.project.name)
+    index = () if context.index.name == DEFAULT_INDEX else ("--index", context.index.name)
+    following = shlex.join(("release-channels", "setup-publishing", "--apply", *index))
+    return Outcome(Result.PLANNED, message, project=context.project.name, next=following)
 
 
 @dataclass(frozen=True, slots=True)

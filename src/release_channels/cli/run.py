@@ -81,6 +81,12 @@ class Run:
         self.dry_run = self.dry_run or options.dry_run
         return replace(options, dry_run=self.dry_run)
 
+    def next_after_outcome(self) -> str:
+        """Return what the outcome names, or for a plan the same command without `--dry-run`; empty: the state tells."""
+        from release_channels.model.refusal import next_after_plan
+
+        return self.outcome.next or (next_after_plan(self.typed) if self.outcome.result is Result.PLANNED else "")
+
     def next_after(self, hint: str, stop: ReleaseError | None = None, *, state: str = "") -> str:
         """Return what comes after an error, or after a decision not to go on."""
         from release_channels.model.refusal import next_after_error  # which a run that goes well does not need
@@ -196,7 +202,7 @@ def open_task(
                     run.next = find_next(context)
                 raise
             if not (reports_itself or run.is_reported):
-                run.outcome = replace(run.outcome, next=run.outcome.next or find_next(context))
+                run.outcome = replace(run.outcome, next=run.next_after_outcome() or find_next(context))
 
 
 def _typed(task: str) -> str:

@@ -110,8 +110,9 @@ def resume(
         run.outcome = _finish(context, plan, dry_run=dry_run, patience=patience)
         run.is_reported = True
     else:
-        message = f"to finish {tag}, `release-channels resume {tag} --index {context.index.name}`"
-        run.outcome = replace(run.about, result=Result.PLANNED, message=message)
+        command = f"release-channels resume {tag} --index {context.index.name}"
+        message = f"nothing was done; `{command}` does what is named above"
+        run.outcome = replace(run.about, result=Result.PLANNED, message=message, next=command)
 
 
 def _taken(context: TaskContext) -> set[Version]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.version import Channel
-from release_channels.project.changelog import find_changelog, has_section, read_changelog
+from release_channels.project.changelog import find_changelog, find_sections, has_section, read_changelog
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import bumped_files, compare_copies
 from release_channels.project.pyproject import Project
@@ -160,14 +161,15 @@ def _read(
     lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
     behind = _behind(context, seen, tip)
     workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
-    following = _following(project, plan)
+    following = _following(context, project, plan)
     ahead = _ahead(context, github, tip, project, following)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
-        is_written=project.source.is_written, ahead=ahead, is_old_tag=is_old, has_workflows=_has_workflows(context),
+        is_written=project.source.is_written, following=following, ahead=ahead, is_old_tag=is_old,
+        has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(context.project, context.read, following),
         remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
-        is_remote_silent=is_silent, adoption=_adoption(context),
+        is_remote_silent=is_silent,
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -191,11 +193,21 @@ def _read(
     )
 
 
-def _following(project: Project, plan: Plan) -> Version | None:
-    """Return the release that comes next where it is known: main's own final, or the one after the tags."""
-    if not project.source.is_written:
-        return following_release(project.version, plan.reason)
-    return project.version if plan.reason is Reason.STAGED else None
+def _following(context: TaskContext, project: Project, plan: Plan) -> Version | None:
+    """Return the release that comes next where it is known: main's own final, or the one after the tags.
+
+    A later one that `bump --to` has written into the changelog counts before that.
+    """
+    if project.source.is_written:
+        return project.version if plan.reason is Reason.STAGED else None
+    following = following_release(project.version, plan.reason)
+    with suppress(RefusedError):  # what cannot be read is told by `tag`
+        here, read = context.working_tree()
+        path = find_changelog(here.config, read, here.news_file(following))
+        sections = find_sections(read_changelog(path, read)) if path else []
+        written = (section.title.version for section in sections if section.is_released)
+        following = max((following, *filter(None, written)))
+    return following
 
 
 def _adoption(context: TaskContext) -> str:

@@ -17,11 +17,12 @@ from release_channels.commands.tag_checks import Answer, Row, check_tag_precondi
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.model.github import WorkflowRun, repository_name
 from release_channels.model.next_step import task_command
+from release_channels.model.next_version import parse_named
 from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import WORKFLOWS
-from release_channels.model.version import final_of, parse_project_version
+from release_channels.model.version import final_of
 
 if TYPE_CHECKING:
     from release_channels.adapters.github.client import GitHub
@@ -161,10 +162,11 @@ def _look_after(context: TaskContext, name: str, stop: ReleaseError | KeyboardIn
 
 def _version(context: TaskContext, request: TagRequest) -> Version:
     if context.project.source.is_written:
-        if request.version and parse_project_version(request.version) != context.project.version:
+        named = parse_named(request.version) if request.version else None
+        if named is not None and named != context.project.version:
             raise UsageError(
-                f"--version {request.version}, but the commit declares {context.project.version}",
-                hint="leave out --version: the commit declares it; `release-channels bump --to` changes it",
+                f"--version {named}, but the commit declares {context.project.version}",
+                hint=f"leave out --version: the commit declares it; `release-channels bump --to {named}` changes it",
             )
         return context.project.version
     if not request.version and not context.project.version.is_prerelease:
@@ -174,7 +176,7 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         raise UsageError(
             "which version? it lives in git tags here", hint=f"`release-channels tag --version {following}` is the next"
         )
-    return parse_project_version(request.version)
+    return parse_named(request.version)
 
 
 def _wait_for_tests(context: TaskContext, waiting: Waiting) -> None:

@@ -11,9 +11,9 @@ from release_channels.adapters.index import LOCAL
 from release_channels.adapters.local_index_history import local_index_dir
 from release_channels.cli.context import TaskContext
 from release_channels.errors import RefusedError
+from release_channels.model.next_version import parse_named
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import release_tags, tag_of
-from release_channels.model.version import parse_project_version
 from release_channels.model.yank_plan import YankPlan, page, plan_yank
 
 
@@ -22,7 +22,7 @@ def yank(context: TaskContext, text: str, *, reason: str = "") -> Outcome:
 
     Raises: UsageError if the index does not have the version.
     """
-    plan = plan_yank(context.read_index(), parse_project_version(text), context.project.version, _tagged(context))
+    plan = plan_yank(context.read_index(), parse_named(text), context.project.version, _tagged(context))
     for line in (*_gets(plan), *([] if plan.is_yanked else _steps(context, plan, reason)), *_afterwards(context, plan)):
         console.result(line)
     version, title = plan.version, context.index.title
@@ -64,7 +64,8 @@ def _gets(plan: YankPlan) -> list[str]:
 
 
 def _steps(context: TaskContext, plan: YankPlan, reason: str) -> list[str]:
-    text = reason or f"broken; use {plan.public_gets or plan.next_version or 'another version'} instead"
+    final = plan.public_gets if plan.public_gets and not plan.public_gets.is_prerelease else plan.next_version
+    text = reason or f"broken; use {final or 'another version'} instead"
     if context.index.name == LOCAL:
         place = local_index_dir(context.root).relative_to(context.root)
         files = ", ".join(f"{name}.yanked" for name in plan.unyanked)

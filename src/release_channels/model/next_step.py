@@ -47,6 +47,8 @@ class ReleaseStatus:
     """True if the remote is on GitHub, where workflows publish."""
     lacks_text: bool = False
     """True if the changelog or a copy is not ready for the release that comes next."""
+    following: Version | None = None
+    """The release that comes next where the version comes from git tags; None for the one after the newest tag."""
     remote: str = "origin"
     """The remote that a release tag is pushed to; empty where there is none."""
     is_remote_silent: bool = False
@@ -150,7 +152,7 @@ def _next_release(status: ReleaseStatus) -> str:
         return "nox -s rehearse"  # the tag would be real
     if status.is_written:
         return status.task("bump")
-    following = str(following_release(status.main, status.preview.reason))
+    following = str(status.following or following_release(status.main, status.preview.reason))
     return status.task("bump", "--to", following) if status.lacks_text else status.task("tag", "--version", following)
 
 

@@ -30,7 +30,7 @@ def next_final(
     Raises: UsageError for a target that is not a final; RefusedError for one that is not higher.
     """
     if to:
-        target = _parse(to)
+        target = parse_named(to)
         if target.is_prerelease or target.local is not None:
             raise UsageError(f"{target} is not a final", hint=f"`release-channels bump --to {final_of(target)}`")
     elif part:
@@ -54,7 +54,7 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     own = Version(f"{final_of(current)}.dev0")
     is_unreleased = current.pre is not None and current not in taken
     if to:
-        target = _parse(to)
+        target = parse_named(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
             raise UsageError(
                 f"{target} is not the start of a dev line", hint=f"`release-channels bump-dev --to {final_of(target)}`"
@@ -97,7 +97,11 @@ def _newest(taken: Collection[Version]) -> Version | None:
     return max((version for version in taken if not version.is_prerelease), default=None)
 
 
-def _parse(text: str) -> Version:
+def parse_named(text: str) -> Version:
+    """Parse a version that was typed, in any spelling.
+
+    Raises: UsageError if it is none.
+    """
     try:
         return Version(text)
     except ValueError as err:  # a number of 5,000 digits is no InvalidVersion

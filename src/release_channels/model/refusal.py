@@ -70,6 +70,12 @@ def next_after_error(
     return name_index(first or f"correct that, then `{typed}`", index)
 
 
+def next_after_plan(typed: str) -> str:
+    """Return the command that does what was only planned; empty where it has no options of its own."""
+    words = [word for word in _split(typed) if word != "--dry-run"]
+    return shlex.join(words) if _has_own_options(shlex.join(words)) else ""
+
+
 def _commands(hint: str) -> list[tuple[str, str]]:
     """List the commands of a hint, each also with what has to be done before it."""
     found = []

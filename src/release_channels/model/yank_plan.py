@@ -42,7 +42,8 @@ def plan_yank(state: IndexState, version: Version, main: Version, tagged: Collec
     """
     files = state.releases.get(version)
     if not files:
-        raise UsageError(f"{version} is not on the index {state.index}", hint=_known(state))
+        where = "the local index" if state.index == "local" else f"the index {state.index}"
+        raise UsageError(f"{version} is not on {where}", hint=_known(state))
     version = next(there for there in state.releases if there == version)  # as the index spells it
     left = {v for v in _offered(state) if v != version}
     unyanked = tuple(file.name for file in files if not file.yanked)
