@@ -39,6 +39,7 @@ from release_channels.gate.test_run import NotGateable, TestedCommit, fetch_test
 from release_channels.model.observed import Commit
 from release_channels.model.outcome import Outcome, Result, markdown_table
 from release_channels.model.redact import SecretRedactor, without
+from release_channels.model.session_names import after_step
 from release_channels.model.tested_commit import PROVENANCE, GateRun, Provenance
 from release_channels.project.commit_url import commit_url, repository_url
 
@@ -75,6 +76,8 @@ def run_gate(
     try:
         with session_run("gate", root, env, dry_run=dry_run, redact=redactor, retry_hint=_RETRY) as run:
             run.outcome = _run(run.parse(GateOptions, words), root, env, redactor, pause)
+            if run.outcome.result.is_good and not run.actions.runs:
+                run.outcome = replace(run.outcome, next=after_step("gate", "", ""))
         return run.outcome
     finally:
         console.set_redactor(str)

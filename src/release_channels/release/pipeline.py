@@ -27,6 +27,7 @@ from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.model.observed import Commit, Observed
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.session_names import after_step
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
 from release_channels.model.version import Channel
@@ -68,6 +69,9 @@ def run_pipeline(
         run.outcome = release(job)
         if not run.outcome.result.is_good:
             run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint, state=run.outcome.next))
+        elif not (run.outcome.next or run.actions.runs):
+            step = steps[-1] if run.outcome.result is not Result.SKIPPED else ""
+            run.outcome = replace(run.outcome, next=after_step(step, run.outcome.channel, options.index or ""))
     return run.outcome
 
 
