@@ -391,6 +391,17 @@ def test_a_conflicting_uv_pin_does_not_stop_the_build(make_repo: MakeRepo, run_s
     assert "no-such-backend-requirement" in outcome.hint
 
 
+def test_a_missing_python_is_not_called_the_backends_fault(make_repo: MakeRepo, run_session: RunSession) -> None:
+    """The project asks for one that no release of it is."""
+    text = str(own_backend().files["pyproject.toml"])
+    repo = make_repo(Sample(files={**own_backend().files, "pyproject.toml": text.replace(">=3.10", ">=3.99")}))
+    before = repo.fingerprint()
+    outcome = _build(run_session, repo)
+    assert (outcome.result, repo.fingerprint()) == (Result.FAILED, before)
+    assert "no Python of this machine fits `requires-python`" in outcome.message
+    assert outcome.next.startswith("install one that does, or put it on PATH, then `nox -s build")
+
+
 def test_the_version_is_committed_for_backends_that_pack_head(make_repo: MakeRepo, run_session: RunSession) -> None:
     """meson-python; a deterministic commit in the clone, and none in the checkout."""
     sample = own_backend(settings="rebuild = false\n")

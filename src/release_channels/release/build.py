@@ -50,6 +50,7 @@ _CLONE = "source"
 _PACK_COMMITS = frozenset({"mesonpy"})
 # Source: uv's messages.
 _UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
+_NO_PYTHON = ("No interpreter found for Python", "/python-build-standalone/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,11 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
         if _UNRESOLVED in stop.hint:
             by = ", by `exclude-newer` among uv's settings" if "`exclude-newer`" in stop.hint else ""
             what = f"the build requirements of the {kind} cannot be resolved{by}"
-        raise FailedError(what, hint=stop.hint) from stop
+        hint = stop.hint
+        if any(words in hint for words in _NO_PYTHON):
+            what = "no Python of this machine fits `requires-python`, and uv could not get one"
+            hint = f"install one that does, or put it on PATH\n{hint}"
+        raise FailedError(what, hint=hint) from stop
 
 
 def build_environment(env: Mapping[str, str], epoch: int, more: Collection[str] = ()) -> dict[str, str]:
