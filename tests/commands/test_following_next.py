@@ -91,9 +91,23 @@ def next_by_changelog(make_repo: MakeRepo) -> Repo:
     return repo
 
 
+def below_the_index(make_repo: MakeRepo) -> Repo:
+    """The newest releases were tagged on a branch of their own."""
+    repo = tagged(from_tags(make_repo), "v2.0.1")
+    put_on_index(repo, "2.0.1", "2.1.0")
+    make_sdist(index_of(repo), version="2.0.1")
+    repo.commit("more")
+    repo.git("push", "--quiet", "origin", "main")
+    return repo
+
+
 WALKS: dict[str, tuple[Callable[[MakeRepo], Repo], list[str]]] = {
     "tags, right after a release": (released_tag, ["commit and push the next change"]),
     "tags, an old one, and what was adopted is here": (old_tag, ["git push origin main", "nox -s preview"]),
+    "tags, and main is below the index": (
+        below_the_index,
+        ["release-channels tag --version 2.1.1 --index local", "release-channels resume v2.1.1 --index local"],
+    ),
     "tags, and a version that was named": (
         next_by_changelog,
         [

@@ -53,8 +53,29 @@ def test_a_file_is_parsed_as_the_library_parses_it(entry: dict[str, Any]) -> Non
         (theirs.yanked_reason or "") if theirs.is_yanked else None,
         (theirs.metadata_digests or {}) if theirs.has_metadata else None, theirs.provenance_url,
     )  # fmt: skip
-    version = version_in(read.name)
+    version = version_in(read.name, NAME)
     assert (str(version) if version else None) == theirs.version
+
+
+VERSIONS = {
+    "demo-1.0.tar.gz": "1.0",
+    "Demo-1.0-py3-none-any.whl": "1.0",
+    "demo-1.0.zip": "1.0",
+    "demo-0.1.0.dev-120828c.tar.gz": None,
+    "demo-0.1.0.dev-8144a45.tar.gz": None,
+    "demo-1.0-2.tar.gz": "1.0.post2",
+    "other-1.0.tar.gz": None,
+    "other-1.0-py3-none-any.whl": None,
+    "demo-extra-1.0.tar.gz": None,
+    "demo-extra-1.0.zip": None,
+}
+
+
+@pytest.mark.parametrize(("name", "version"), VERSIONS.items())
+def test_the_version_of_a_file_is_what_follows_the_projects_name(name: str, version: str | None) -> None:
+    """As pip reads it; a file of another name has none."""
+    found = version_in(name, NAME)
+    assert (str(found) if found else None) == version
 
 
 MALFORMED = {

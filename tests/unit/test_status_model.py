@@ -55,6 +55,11 @@ NEXT = {
         "git fetch --tags",
     ),
     "superseded": (release_status("1.2.dev0", Reason.SUPERSEDED), False, "release-channels bump-dev"),
+    "behind, versions in tags, and every tag is here": (
+        release_status("1.2.dev0", Reason.BEHIND, 3, is_written=False, above=Version("1.4.1")),
+        False,
+        "release-channels tag --version 1.4.1",
+    ),
     "unfit": (release_status("1.2rc1", Reason.UNFIT), False, "fix the version on main"),
     "half out": (
         release_status("1.2", Reason.CLOSED, unfinished="x"),

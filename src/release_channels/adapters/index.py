@@ -148,7 +148,7 @@ def read_index(index: Index, project: str) -> IndexState:
         return IndexState(index.name, warnings=index.warnings())
     releases: dict[Version, list[IndexFile]] = defaultdict(list)
     for listed in page:
-        version = version_in(listed.name)
+        version = version_in(listed.name, canonicalize_name(project))
         if version is not None:
             releases[version].append(_index_file(listed))
     return IndexState(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from release_channels.adapters.distributions import parse_file_name
@@ -50,12 +50,16 @@ class ListedFile:
     provenance_url: str | None = None
 
 
-def version_in(name: str) -> Version | None:
-    """Return the version in a file name, also of old formats: an egg, a `.zip` or an installer."""
+def version_in(name: str, project: NormalizedName) -> Version | None:
+    """Return the version in the name of a project's file, also of old formats: an egg, a `.zip` or an installer.
+
+    An old sdist may have a dash in its version: what stands before the last one is then not the project's name.
+    """
     try:
-        return parse_file_name(name)[1]
+        named, version, _ = parse_file_name(name)
     except RefusedError:
-        return None if name.endswith((".whl", ".tar.gz")) else _old_version(name)
+        return None if name.endswith((".whl", ".tar.gz")) else _old_version(name, project)
+    return version if named == project else _old_version(name, project)
 
 
 def parse_page(answer: Response, project: NormalizedName) -> tuple[ListedFile, ...]:
@@ -161,10 +165,11 @@ def _parse_html(answer: Response, project: NormalizedName) -> tuple[ListedFile, 
     )
 
 
-def _old_version(name: str) -> Version | None:
+def _old_version(name: str, project: NormalizedName) -> Version | None:
     from pypi_simple import UnparsableFilenameError, parse_filename
 
     try:
-        return Version(parse_filename(name)[1])
+        named, version, _ = parse_filename(name, project)
+        return Version(version) if canonicalize_name(named) == project else None
     except (UnparsableFilenameError, ValueError):  # InvalidVersion is one, and so is a number of 5,000 digits
         return None

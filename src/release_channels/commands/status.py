@@ -38,7 +38,7 @@ from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.model.version import Channel
+from release_channels.model.version import Channel, binds, final_of, next_dev_line
 from release_channels.project.changelog import find_changelog, find_sections, has_section, read_changelog
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import bumped_files, compare_copies
@@ -169,7 +169,7 @@ def _read(
         has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(context.project, context.read, following),
         remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
-        is_remote_silent=is_silent,
+        is_remote_silent=is_silent, above=_above(context, seen, tags),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -208,6 +208,13 @@ def _following(context: TaskContext, project: Project, plan: Plan) -> Version | 
         written = (section.title.version for section in sections if section.is_released)
         following = max((following, *filter(None, written)))
     return following
+
+
+def _above(context: TaskContext, seen: Observed, tags: Mapping[Version, str]) -> Version | None:
+    """Return the next release above every one on the index; None where a tag of the remote is not here yet."""
+    highest = max(filter(binds, seen.index.releases), default=None)
+    is_fetched = context.git.tag_names_here().issuperset(tags.values())
+    return final_of(next_dev_line(highest)) if highest is not None and is_fetched else None
 
 
 def _adoption(context: TaskContext) -> str:

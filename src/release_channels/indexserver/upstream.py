@@ -64,11 +64,11 @@ class Upstream:
             return ()
         if page is None:
             return ()
-        return tuple(_page_file(listed) for listed in page)
+        return tuple(_page_file(listed, self._project) for listed in page)
 
 
-def _page_file(listed: ListedFile) -> PageFile:
+def _page_file(listed: ListedFile, project: NormalizedName) -> PageFile:
     """Return a file for the local index, which passes on no provenance."""
-    version = version_in(listed.name)
+    version = version_in(listed.name, project)
     read = {item.name: getattr(listed, item.name) for item in fields(listed)}
     return PageFile(**read | {"provenance_url": None}, version=str(version) if version is not None else None)

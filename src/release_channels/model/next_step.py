@@ -49,6 +49,8 @@ class ReleaseStatus:
     """True if the changelog or a copy is not ready for the release that comes next."""
     following: Version | None = None
     """The release that comes next where the version comes from git tags; None for the one after the newest tag."""
+    above: Version | None = None
+    """The next release above the index, where no tag that this clone lacks could bring the version above it."""
     remote: str = "origin"
     """The remote that a release tag is pushed to; empty where there is none."""
     is_remote_silent: bool = False
@@ -97,7 +99,8 @@ def _next_step(status: ReleaseStatus) -> NextStep:
             f"main's dev version {main} is older than the latest release, so installers would never pick its previews"
         )
         why = "; ".join(filter(None, (behind, status.preview.hint)))
-        return NextStep(False, status.task("bump-dev") if status.is_written else "git fetch --tags", why)
+        by_tag = status.task("tag", "--version", str(status.above)) if status.above else "git fetch --tags"
+        return NextStep(False, status.task("bump-dev") if status.is_written else by_tag, why)
     if reason is Reason.STAGED and status.is_old_tag and status.is_written:
         why = f"{status.tag} is older than the release workflows, and main still declares {main}"
         return NextStep(False, status.task("bump-dev"), why)
