@@ -396,6 +396,16 @@ def test_a_failed_lock_leaves_no_file(make_repo: MakeRepo) -> None:
     assert not (repo.root / ".github").exists()
 
 
+def test_a_lock_that_no_python_of_the_machine_can_make_is_named_as_that(make_repo: MakeRepo) -> None:
+    """And the command that goes on."""
+    repo = make_repo(Sample(files={".python-version": "3.99\n"}))
+    before = repo.fingerprint()
+    with pytest.raises(FailedError, match="no Python of this machine fits") as stop:
+        adopt(repo)
+    assert stop.value.hint.startswith("install one that does, or put it on PATH, then `release-channels init ")
+    assert repo.fingerprint() == before
+
+
 @pytest.mark.parametrize(
     ("gate", "extras"), [(True, "[gate,rehearsal]"), (False, "[rehearsal]")], ids=["with a gate", "without"]
 )

@@ -156,6 +156,14 @@ def find_python(
     return Path(found.text) if found.code == 0 else None
 
 
+def lacks_python(said: str) -> bool:
+    """Check whether uv found no Python that fits and could not get one, by what it said.
+
+    Source: uv's messages, and the project that it downloads from.
+    """
+    return "No interpreter found for Python" in said or "/python-build-standalone/" in said
+
+
 def python_of(environment: Path) -> Path:
     """Return the interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

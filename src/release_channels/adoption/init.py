@@ -13,7 +13,7 @@ from release_channels.adapters.edits import all_or_nothing, apply_edits, show_ed
 from release_channels.adapters.files import locate, temporary_directory
 from release_channels.adapters.git import Git, commit_files
 from release_channels.adapters.process import CompletedProcess, run_unchecked
-from release_channels.adapters.uv import uv_program
+from release_channels.adapters.uv import lacks_python, uv_program
 from release_channels.adoption.existing_workflows import (
     ExistingWorkflow,
     existing_workflows,
@@ -194,8 +194,11 @@ class _Lock:
                 self._lock(*again).or_raise()
             except CommandError as err:
                 # What uv lacks, such as the Python that the project needs, has to be brought in first.
-                hint = f"{err.hint}\nonce uv can lock it, `{self.command}` continues"
-                raise FailedError(f"{self.path} cannot be made, so nothing was written", hint=hint) from err
+                hint, why = f"{err.hint}\nonce uv can lock it, `{self.command}` continues", ""
+                if lacks_python(err.hint):
+                    hint = f"install one that does, or put it on PATH, then `{self.command}`\n{err.hint}"
+                    why = ": no Python of this machine fits, and uv could not get one"
+                raise FailedError(f"{self.path} cannot be made{why}, so nothing was written", hint=hint) from err
         return path.read_bytes() != before
 
     def _lock(self, *options: str) -> CompletedProcess:

@@ -27,7 +27,7 @@ from release_channels.adapters.files import temporary_directory
 from release_channels.adapters.git import Git, clean_git_environment
 from release_channels.adapters.process import run_unchecked
 from release_channels.adapters.tool_lock import running_version
-from release_channels.adapters.uv import sanitized_environment, uv_program, without_pin
+from release_channels.adapters.uv import lacks_python, sanitized_environment, uv_program, without_pin
 from release_channels.errors import CommandError, FailedError, RefusedError
 from release_channels.model.findings import Allowable
 from release_channels.model.manifest import Manifest, ManifestFile
@@ -50,7 +50,6 @@ _CLONE = "source"
 _PACK_COMMITS = frozenset({"mesonpy"})
 # Source: uv's messages.
 _UNRESOLVED = "Failed to resolve requirements from `build-system.requires`"
-_NO_PYTHON = ("No interpreter found for Python", "/python-build-standalone/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
             by = ", by `exclude-newer` among uv's settings" if "`exclude-newer`" in stop.hint else ""
             what = f"the build requirements of the {kind} cannot be resolved{by}"
         hint = stop.hint
-        if any(words in hint for words in _NO_PYTHON):
+        if lacks_python(hint):
             what = "no Python of this machine fits `requires-python`, and uv could not get one"
             hint = f"install one that does, or put it on PATH\n{hint}"
         raise FailedError(what, hint=hint) from stop
