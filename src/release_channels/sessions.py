@@ -91,7 +91,12 @@ def gate(session: Session) -> None:
 
 def rehearse(session: Session) -> None:
     """Practice: run the whole release on this machine, with the real workflow files and a local index."""
-    from release_channels.rehearsal.session import run_rehearsal
+    if _shows_help(session):
+        return
+    from release_channels.adapters import console
+
+    with console.progress("loading the rehearsal"):
+        from release_channels.rehearsal.session import run_rehearsal
 
     _run_alone(session, run_rehearsal)
 

@@ -74,6 +74,12 @@ def test_no_word_is_broken_and_no_command_is_cut(make_repo: MakeRepo, screen: st
         assert command in plain or screen == "status", command
 
 
+def test_a_terminal_without_a_cursor_gets_lines_at_once(make_repo: MakeRepo) -> None:
+    """It draws no spinner, and would show nothing until the end."""
+    shown = _on_terminal(_project(make_repo).root, SCREENS["status"], 80, {"TERM": "dumb"})
+    assert shown.splitlines()[0] == "looking at the project and its index …"
+
+
 # Without a terminal a refusal is on stderr and again, as the last line, on stdout.
 _HEADLINES = {"error:", "refused:", "planned:"}
 

@@ -79,13 +79,17 @@ def test_a_failed_background_stage_stops_the_scenario(
         "misspell", {str(path): text.replace("-s build-and-check -- --index pypi", "-s build-and-check -- --indx pypi")}
     )
     outcome = rehearse_unchanged(repo, "--quick", "--only", "preview")
-    shown = capsys.readouterr().out
+    shown, err = capsys.readouterr()
     assert outcome.result is Result.FAILED, shown
     assert "preview: internal-preview-release.yml #1 ended with failure" in outcome.message
     rows = table(shown)
     assert rows["preview"][1].startswith(("failed: ", "refused: "))
     assert rows["preview"][2] == ""
     assert rows["compare"][1] == "skipped: nothing was published"
+    lines = err.splitlines()
+    for stage in rows:
+        assert [line for line in lines if line.startswith((f"{stage} …", f"{stage}: ended after "))][1:], err
+    assert "stopping the doubles and removing the rehearsal's files …" in lines
     assert list(directory.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import PROGRAM
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-_WIDE = 160  # columns
 _LONG = 10
 """The seconds from which on a line without a terminal says how long something took."""
 _verbose = False
@@ -218,13 +217,13 @@ _PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z])")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 
-def show(what: RenderableType, *, wide: bool = False) -> None:
-    """Print a table or a panel on stdout; without a terminal it may be wider than 80 columns."""
+def show(what: RenderableType, *, columns: int = 0) -> None:
+    """Print a table or a panel on stdout; without a terminal it is as wide as it needs, if that is given."""
     from rich.console import Console
 
     console = results()
-    if wide and not console.is_terminal:
-        console = Console(file=console.file, highlight=False, emoji=False, width=_WIDE)
+    if columns and not console.is_terminal:
+        console = Console(file=console.file, highlight=False, emoji=False, width=columns)
     console.print(what)
 
 
@@ -258,6 +257,13 @@ def output(text: str) -> None:
         say("\n".join(f"  {line}" for line in text.strip().splitlines()), style="dim", is_prose=False)
 
 
+class Drawn(Protocol):
+    """What a terminal draws again and again."""
+
+    def __rich__(self) -> Text:
+        """Format it for a terminal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """What is under way, and for how many seconds: read again whenever a terminal draws it."""
@@ -275,22 +281,42 @@ class Running:
         """Format it for a terminal."""
         from rich.text import Text
 
-        return Text(f"{self.title} … {self.seconds} s")
+        return Text(str(self))
+
+    def __str__(self) -> str:
+        """Format it for people."""
+        return f"{self.title} … {self.seconds} s"
+
+
+def running(title: str, clock: Callable[[], float] = time.monotonic) -> Running:
+    """Return something that begins now, as a spinner shows it."""
+    return Running(_inert(title), clock, clock())
+
+
+@contextmanager
+def spinner(what: Drawn) -> Iterator[bool]:
+    """Show what is under way on a terminal until the block ends; False where nothing is drawn.
+
+    A terminal that moves no cursor gets lines, as a file does.
+    """
+    console = messages()
+    if not console.is_terminal or console.is_dumb_terminal or _verbose:
+        yield False
+        return
+    with console.status(what, spinner="line" if console.options.ascii_only else "dots"):
+        yield True
 
 
 @contextmanager
 def progress(title: str, *, is_short: bool = False, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
     """Show that something is under way: a spinner with the seconds on a terminal, plain lines elsewhere.
 
-    Without a terminal a second line names the seconds of what took ten or more, and what is short is not announced.
+    Without a spinner a second line names the seconds of what took ten or more, and what is short is not announced.
     """
-    console, running = messages(), Running(_inert(title), clock, clock())
-    if console.is_terminal and not _verbose:
-        with console.status(running, spinner="line" if console.options.ascii_only else "dots"):
-            yield
-        return
-    if not is_short:
-        say(f"{title} …")
-    yield
-    if running.seconds >= _LONG:
-        say(f"{title}: {running.seconds} s")
+    begun = running(title, clock)
+    with spinner(begun) as is_drawn:
+        if not (is_drawn or is_short):
+            say(f"{title} …")
+        yield
+    if not is_drawn and begun.seconds >= _LONG:
+        say(f"{title}: {begun.seconds} s")

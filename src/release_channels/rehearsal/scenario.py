@@ -9,7 +9,6 @@ from functools import partial
 
 from packaging.version import Version
 
-from release_channels.adapters import console
 from release_channels.adapters.git import Git
 from release_channels.cli.context import open_project
 from release_channels.errors import FailedError, ReleaseError
@@ -176,7 +175,6 @@ class Scenario:
         if not started or started[-1].file != file:
             raise _not_started(file)
         for workflow in started:
-            console.say(self._name(workflow), style="bold")
             action = partial(self._ran, workflow, event)
             self.publishing[workflow.file] = self.log.start_in_background(self._name(workflow), action)
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -74,7 +74,8 @@ def _rehearse(root: Path, options: RehearsalOptions, env: Mapping[str, str]) -> 
         raise RefusedError("history is cut off in this clone, so its remote cannot be made", hint=UNSHALLOW)
     console.say(f"{project.name} {project.version}: a release of commit {commit.short} is rehearsed", style="bold")
     upstream = Index("pypi", upstream_url(env), "", Credentials.NONE)
-    require_prerequisites(TaskContext(git, commit, project, upstream, env), options)
+    with console.progress("checking what the rehearsal needs"):
+        require_prerequisites(TaskContext(git, commit, project, upstream, env), options)
     if options.dry_run:
         return Outcome(Result.PLANNED, f"{project.name} {project.version} would be rehearsed", project=project.name)
     if left_out := git.uncommitted():
@@ -91,18 +92,22 @@ def make_scenario(
 
     Raises: FailedError for an internal error of the environment.
     """
-    newest_run = read_newest_run(project, env)
-    with (
-        workspace(env, keep=options.keep) as directory,
-        create_environment(
-            directory, git, project, commit, env, is_quick=options.quick, keep=options.keep
-        ) as environment,
-    ):
+    with ExitStack() as stack:
+        ends = stack.enter_context(ExitStack())  # what is entered while the others end, ends last
+        with console.progress("starting the doubles of GitHub, the index and the model"):
+            newest_run = read_newest_run(project, env)
+            directory = stack.enter_context(workspace(env, keep=options.keep))
+            environment = stack.enter_context(
+                create_environment(directory, git, project, commit, env, is_quick=options.quick, keep=options.keep)
+            )
+        stack.callback(ends.enter_context, console.progress("stopping the doubles and removing the rehearsal's files"))
         dispatcher = WorkflowDispatcher(
             environment, with_tests=options.with_tests, counters={project.config.test_workflow: newest_run}
         )
         try:
-            yield Scenario(environment, dispatcher, Maintainer(environment), make_end_users(environment))
+            with console.progress("making the environments of users"):
+                end_users = make_end_users(environment)
+            yield Scenario(environment, dispatcher, Maintainer(environment), end_users)
         except ReleaseError:
             for what in environment.warnings():
                 console.warn(what)  # it may be why

@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from release_channels.adapters import console
+from release_channels.adapters.console import Running
 from release_channels.adapters.process import background
 from release_channels.errors import ReleaseError
 from release_channels.model.outcome import Result
 from release_channels.rehearsal.actions.run import WorkflowRunResult
 from release_channels.rehearsal.end_users import Resolved, describe
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 GLANCE = 0.2
 """Seconds between two polls of background stages."""
@@ -48,6 +53,14 @@ class StageLog:
     _ends: ExitStack = field(default_factory=ExitStack)
     _stops: dict[int, ReleaseError] = field(default_factory=dict)
     """Errors by stage number; the first one is reported."""
+    _running: dict[int, Running] = field(default_factory=dict)
+    """What is under way, by stage number, for a spinner."""
+
+    def __rich__(self) -> Text:
+        """Format what is under way for a terminal."""
+        from rich.text import Text
+
+        return Text(", ".join(str(one) for one in tuple(self._running.values())))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -55,7 +68,7 @@ class StageLog:
 
         Raises: the first error in stage order, since later ones may be consequences.
         """
-        with self._ends:
+        with console.spinner(self), self._ends:
             try:
                 yield
                 for number in sorted(self._background):
@@ -70,14 +83,24 @@ class StageLog:
 
         Raises: ReleaseError of the stage.
         """
-        console.say(name, style="bold")
-        return self._end(self._begin(name), action())
+        number = self._begin(name)
+        return self._end(number, self._timed(number, name, action))
 
     def start_in_background(self, name: str, action: Callable[[], FinishedStage]) -> int:
         """Start a stage in the background, and return its number."""
         number = self._begin(name)
-        self._background[number] = self._ends.enter_context(background(action))
+        self._background[number] = self._ends.enter_context(background(lambda: self._timed(number, name, action)))
         return number
+
+    def _timed(self, number: int, name: str, action: Callable[[], FinishedStage]) -> FinishedStage:
+        """Run a stage with a line when it begins and one when it ends."""
+        self._running[number] = one = console.running(name)
+        console.say(f"{name} …", style="bold")
+        try:
+            return action()
+        finally:
+            del self._running[number]
+            console.say(f"{name}: ended after {one.seconds} s")
 
     def future(self, number: int) -> Future[FinishedStage]:
         """Return the future of a background stage by its number."""

@@ -75,10 +75,11 @@ def _play_in(
 ) -> Iterator[FaultResult]:
     environment = scenario.environment
     console.say(f"preparing the {channel} channel", style="bold")
-    context = _set_up_context(scenario, channel)
-    before = take(environment, scenario.dispatcher, "before")
-    console.say(f"the {channel} release without a fault", style="bold")
-    clean = scenario.dispatcher.run(context.workflow, context.event)
+    with console.spinner(scenario.log):
+        context = _set_up_context(scenario, channel)
+    with console.progress(f"the {channel} release without a fault"):
+        before = take(environment, scenario.dispatcher, "before")
+        clean = scenario.dispatcher.run(context.workflow, context.event)
     if not clean.is_green:
         raise FailedError(f"without a fault, {clean} ended with {clean.conclusion}", hint=tail(environment, clean))
     reference = published_state(environment)
@@ -116,12 +117,13 @@ def run_fault(fault: Fault, context: FaultContext, reference: PublishedState) ->
     begun = time.monotonic()
     console.say(f"{fault.name}: {fault.what}", style="bold")
     at_first = published_state(context.environment)
-    with fault.inject(context) as injection:
+    with console.progress(f"{fault.name}: the release with it"), fault.inject(context) as injection:
         ran = fault.action(context, injection)
     wrong = list(_unlike(fault, ran, injection.fired))
     last = ran
     if fault.recover:
-        last = fault.recover(context, ran)
+        with console.progress(f"{fault.name}: the way to recover"):
+            last = fault.recover(context, ran)
         if not last.is_green:
             wrong.append(f"after it, {last} ended with {last.conclusion}: {last.outcome()}")
     world, fits = _compare(fault.end, published_state(context.environment), at_first, reference)
