@@ -289,7 +289,15 @@ MISTAKES = {
         _pyproject("[project.urls]", '[tool.release-channels]\nmain-brnch = "main"\n\n[project.urls]'),
         marks=(),
     ),
-    "unknown option": Mistake(("unrecognized arguments: --dryrun", "--dry-run"), words=("--dryrun",), marks=()),
+    "unknown option": Mistake(
+        (
+            "unrecognized arguments: --dryrun",
+            "did you mean `nox -s preview -- --dry-run`?",
+            "next: nox -s preview -- --dry-run",
+        ),
+        words=("--dryrun",),
+        marks=(),
+    ),
     "run number abc": Mistake((f"'abc' {_NUMBER}", "decimal digits"), words=("--run-number", "abc")),
     "run number 0": Mistake((f"'0' {_NUMBER}",), words=("--run-number", "0")),
     "run number negative": Mistake((f"'-1' {_NUMBER}",), words=("--run-number=-1",)),

@@ -92,6 +92,29 @@ def test_the_install_command_matches_the_project(
     ]
 
 
+@pytest.mark.parametrize(
+    ("environment", "is_on_path", "has_path"),
+    [("_nox_script_mode", False, True), ("_nox_script_mode", True, False), (".venv", False, False)],
+)
+def test_the_index_is_kept_open_by_the_name_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    environment: str, is_on_path: bool, has_path: bool,
+) -> None:  # fmt: skip
+    """Only what nox alone has installed is named with its path."""
+    own, users = tmp_path / environment / "bin", tmp_path / "bin"
+    for directory in (own, users):
+        directory.mkdir(parents=True)
+        program = directory / "release-channels"
+        program.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(own / "python"))
+    monkeypatch.setattr(sys, "argv", ["nox"])
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    monkeypatch.setenv("PATH", f"{own}:{users}" if is_on_path else str(own))
+    report_outcome(Outcome(Result.PUBLISHED, "demo", project="demo", index="local"), ActionsEnvironment(runs=False))
+    named = f"{own}/release-channels" if has_path else "release-channels"
+    assert f": `{named} serve-index` prints how" in capsys.readouterr().out
+
+
 def test_a_refusal_is_reported_everywhere(
     repo: Repo, run_session: RunSession, runner: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,7 +203,9 @@ def test_a_command_is_shown_as_the_user_types_it(
     monkeypatch.setattr(sys, "argv", [f"/bin/{program}"])
     console.say("`release-channels tag` of release-channels")
     console.next_step("release-channels tag")
-    assert capsys.readouterr().err == f"`{shown}` of release-channels\nnext: {shown}\n"
+    console.next_step("release-channels --help tag")
+    help_of_it = shown.replace(" tag", " --help tag")
+    assert capsys.readouterr().err == f"`{shown}` of release-channels\nnext: {shown}\nnext: {help_of_it}\n"
 
 
 def test_only_noxs_own_log_lines_are_shown(caplog: pytest.LogCaptureFixture) -> None:

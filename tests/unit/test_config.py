@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import date, time
 
 import pytest
 
@@ -117,11 +118,17 @@ REFUSED = {
     "list for text": ({"remote": ["x"]}, "tool.release-channels.remote is ['x']", "it must be a string"),
     "text for a number": ({"run-offset": "1"}, "tool.release-channels.run-offset is '1'", "a whole number"),
     "float for a number": ({"run-offset": 1.0}, "tool.release-channels.run-offset is 1.0", "a whole number"),
-    "bool for a number": ({"run-offset": True}, "tool.release-channels.run-offset is True", "a whole number"),
+    "bool for a number": ({"run-offset": True}, "tool.release-channels.run-offset is true", "a whole number"),
+    "date for a number": (
+        {"verify-seconds": date(2020, 1, 1)}, "tool.release-channels.verify-seconds is 2020-01-01", "a whole number",
+    ),
+    "time in a table for text": (
+        {"remote": {"at": [time(7, 30), True]}}, "release-channels.remote is {at = [07:30:00, true]}", "a string",
+    ),
     "number for bool": ({"rebuild": 1}, "tool.release-channels.rebuild is 1", "true or false"),
     "text for bool": ({"rebuild": "true"}, "tool.release-channels.rebuild is 'true'", "true or false"),
     "unknown choice": ({"closed-line": "stop"}, "tool.release-channels.closed-line is 'stop'", "refuse, skip"),
-    "bool for a choice": ({"closed-line": True}, "tool.release-channels.closed-line is True", "refuse, skip"),
+    "bool for a choice": ({"closed-line": True}, "tool.release-channels.closed-line is true", "refuse, skip"),
     "table for a choice": ({"closed-line": {}}, "tool.release-channels.closed-line is {}", "refuse, skip"),
     "no time": ({"verify-seconds": 0}, "tool.release-channels.verify-seconds is 0", "1 or above"),
     "negative offset": ({"run-offset": -1}, "tool.release-channels.run-offset is -1", "0 or above"),

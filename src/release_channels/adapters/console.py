@@ -213,7 +213,7 @@ def _as_typed(text: str) -> str:
 
 
 _NOX = re.compile(r"(?:(?<=`)|(?<=^next: ))nox -s (?=[a-z])")
-_PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z])")
+_PROGRAM = re.compile(rf"(?:(?<=`)|(?<=^next: )){PROGRAM} (?=[a-z]|--help|--list)")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn, TypeVar
@@ -76,9 +77,27 @@ OptionsT = TypeVar("OptionsT", bound=CommonOptions)
 def parse_options(kind: type[OptionsT], session: str, words: Sequence[str]) -> OptionsT:
     """Parse the options of a session into its kind of options.
 
-    Raises: UsageError for an unknown option or an unusable value.
+    Raises: UsageError for an unknown option, with the command that was meant, or for an unusable value.
     """
-    return kind(**vars(_parser(kind, session).parse_args(words)))
+    parser = _parser(kind, session)
+    known, unknown = parser.parse_known_args(words)
+    if unknown:
+        message = f"unrecognized arguments: {' '.join(unknown)}"
+        raise UsageError(message, hint=_meant(kind, session, words, unknown) + parser.format_usage().strip())
+    return kind(**vars(known))
+
+
+def _meant(kind: type[CommonOptions], session: str, words: Sequence[str], unknown: Sequence[str]) -> str:
+    """Return a line with the command whose unknown options are those that they resemble; empty if none does."""
+    from difflib import get_close_matches  # which a run that goes well does not need
+
+    flags = [_FLAGS[option.name][0] for option in fields(kind)]
+    meant = list(words)
+    for at, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if word in unknown and name.startswith("-") and (close := get_close_matches(name, flags, n=1)):
+            meant[at] = f"{close[0]}{equals}{value}"
+    return f"did you mean `{shlex.join(['nox', '-s', session, '--', *meant])}`?\n" if meant != list(words) else ""
 
 
 def describe_options(kind: type[CommonOptions], session: str) -> str:

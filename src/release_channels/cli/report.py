@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from release_channels.adapters.index import LOCAL, Index
 from release_channels.errors import RefusedError, ReleaseError
 from release_channels.model.decide import Plan, Verdict
 from release_channels.model.observed import Observed
-from release_channels.model.outcome import Outcome, Result, name_index
+from release_channels.model.outcome import PROGRAM, Outcome, Result, name_index
 from release_channels.model.version import Channel
 
 _STYLES = {
@@ -27,6 +29,8 @@ _STYLES = {
     Result.FAILED: "bold red",
 }
 _SHOWN = 5
+_NOXS_ENVIRONMENT = "_nox_script_mode"
+"""The environment of a noxfile's block, which is on nobody's PATH. Source: nox's `_cli.run_script_mode`."""
 
 
 def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]) -> None:
@@ -114,9 +118,11 @@ def _commands(outcome: Outcome) -> list[str]:
 
 
 def _keep_open() -> str:
-    """List the command that keeps the local index open, as it is installed beside this Python."""
-    program = Path(sys.executable).with_name("release-channels")
-    return f"`{shlex.quote(str(program))} serve-index`" if program.exists() else "`release-channels serve-index`"
+    """Return the command that keeps the local index open; with its path where only nox has installed it."""
+    program = Path(sys.executable).with_name(PROGRAM)
+    elsewhere = [one for one in os.environ.get("PATH", "").split(os.pathsep) if Path(one) != program.parent]
+    is_noxs = _NOXS_ENVIRONMENT in program.parts and not shutil.which(PROGRAM, path=os.pathsep.join(elsewhere))
+    return f"`{shlex.quote(str(program)) if is_noxs and program.exists() else PROGRAM} serve-index`"
 
 
 def warn_uncommitted(paths: tuple[str, ...]) -> str:

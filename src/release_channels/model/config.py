@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from datetime import date, time
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -205,7 +206,7 @@ def _nearest(key: str, known: list[str]) -> str:
 def _parse_list(kind: Any, value: object, path: str) -> tuple[object, ...]:
     """Parse a list of tables, of strings, or of lists of strings."""
     if not isinstance(value, list):
-        raise RefusedError(f"{path} is {value!r}", hint=_list_hint(kind, path))
+        raise RefusedError(f"{path} is {_written(value)}", hint=_list_hint(kind, path))
     if isinstance(kind, type) and is_dataclass(kind):
         return tuple(parse_table(kind, item, f"{path}[{number}]") for number, item in enumerate(value))
     return tuple(_parse(kind, item, f"{path}[{number}]") for number, item in enumerate(value))
@@ -221,19 +222,34 @@ def _list_hint(kind: Any, path: str) -> str:
     )
 
 
+def _written(value: object) -> str:
+    """Format a value as TOML writes it; strings in Python's quotes, which show every sign."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case date() | time():
+            return value.isoformat()
+        case list():
+            return f"[{', '.join(map(_written, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{key} = {_written(one)}' for key, one in value.items())}}}"
+        case _:
+            return repr(value)
+
+
 def _parse(kind: Any, value: object, path: str) -> object:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         allowed = [member.value for member in kind]
         if value not in allowed:
-            raise RefusedError(f"{path} is {value!r}", hint="it must be one of: " + ", ".join(allowed))
+            raise RefusedError(f"{path} is {_written(value)}", hint="it must be one of: " + ", ".join(allowed))
         return kind(value)
     if isinstance(kind, type) and is_dataclass(kind):
         return parse_table(kind, value, path)
     if get_origin(kind) is tuple:
         return _parse_list(get_args(kind)[0], value, path)
     if isinstance(value, str) and "\0" in value:
-        raise RefusedError(f"{path} is {value!r}", hint="it must not contain a NUL")
+        raise RefusedError(f"{path} is {_written(value)}", hint="it must not contain a NUL")
     if type(value) is not kind:  # `type is`, since True is an int to isinstance
         names = {str: "a string", int: "a whole number", bool: "true or false"}
-        raise RefusedError(f"{path} is {value!r}", hint=f"it must be {names.get(kind, kind.__name__)}")
+        raise RefusedError(f"{path} is {_written(value)}", hint=f"it must be {names.get(kind, kind.__name__)}")
     return value
