@@ -80,6 +80,28 @@ def test_a_terminal_without_a_cursor_gets_lines_at_once(make_repo: MakeRepo) -> 
     assert shown.splitlines()[0] == "looking at the project and its index …"
 
 
+ONCE = {
+    "a session": ((BIN / "nox", "-s", "public", "--", "--tag", "banana"), "the tag banana does not match"),
+    "a task": ((PROGRAM, "tag", "--index", "local"), "v1.2.0.dev0 was not made"),
+    "a taken step": ((BIN / "nox", "-s", "build"), "built demo_tool-"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), ONCE.values(), ids=ONCE)
+def test_nothing_is_said_twice_where_both_streams_are_one(
+    make_repo: MakeRepo, words: tuple[str | Path, ...], said: str, offline: None
+) -> None:
+    """As after `2>&1`; a refusal is what, why, next."""
+    repo = _project(make_repo)
+    env = environment({"NOX_SCRIPT_MODE": "none"})
+    argv = [str(word) for word in words]
+    done = subprocess.run(
+        argv, cwd=repo.root, env=env, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.stdout.count(said) == 1, done.stdout
+    assert "error: " not in done.stdout
+
+
 # Without a terminal a refusal is on stderr and again, as the last line, on stdout.
 _HEADLINES = {"error:", "refused:", "planned:"}
 

@@ -74,7 +74,9 @@ def assert_finished(repo: Repo, github: GitHubDouble, index: Mapping[str, str]) 
 
 
 @pytest.mark.full
-def test_resume_completes_upload_and_github_release(released: Repo, github: GitHubDouble) -> None:
+def test_resume_completes_upload_and_github_release(
+    released: Repo, github: GitHubDouble, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By a rebuild with the same bytes; a second run moves nothing."""
     index = on_index(released)
     (index_of(released) / SDIST).unlink()
@@ -83,7 +85,9 @@ def test_resume_completes_upload_and_github_release(released: Repo, github: GitH
     assert outcome.result is Result.PUBLISHED
     assert_finished(released, github, index)
     before = github.fingerprint()
+    capsys.readouterr()
     assert finish(released).result is Result.ALREADY
+    assert capsys.readouterr().err.count(": public channel, ") == 1
     assert github.fingerprint() == before
 
 

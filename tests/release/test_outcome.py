@@ -124,6 +124,7 @@ def test_a_refusal_is_reported_everywhere(
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1] == outcome.line
     assert _commands(captured.out) == [f"::error title=refused::{outcome.message}%0A{outcome.hint}"]
+    assert outcome.message not in captured.err
     assert _outputs(runner) == {
         "outcome": "refused", "version": "1.2.0.dev1", "publish": "false", "commit": outcome.commit, "run-number": "",
     }  # fmt: skip

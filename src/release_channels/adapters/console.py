@@ -11,7 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,8 +73,15 @@ def messages() -> Console:
 
 
 def is_one_screen() -> bool:
-    """Check whether stdout and stderr are the same terminal, so that nothing needs to be printed on both."""
-    return results().is_terminal and messages().is_terminal
+    """Check whether stdout and stderr are read as one, so that nothing needs to be printed on both.
+
+    They are a terminal, or the same pipe or file, as after `2>&1`.
+    """
+    if results().is_terminal and messages().is_terminal:
+        return True
+    with suppress(OSError, ValueError):  # what has no file of the system is read alone
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    return False
 
 
 @cache

@@ -68,15 +68,18 @@ def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | N
         _write(outcome, actions, root)
     except (OSError, RefusedError) as err:  # the run is over: its outcome must be reported anyway
         console.warn(f"the outcome could not be written to a file: {err}")
-    _report_end(outcome)
+    _report_end(outcome, is_annotated=actions.runs)
     console.next_step(outcome.next)
 
 
-def _report_end(outcome: Outcome) -> None:
-    """Print the outcome as the last line of stdout; a terminal shows a refusal once, and stderr alone explains it."""
+def _report_end(outcome: Outcome, *, is_annotated: bool) -> None:
+    """Print the outcome as the last line of stdout; one screen shows a refusal once, and stderr alone explains it.
+
+    With `is_annotated` it was in an annotation already, and the log of a workflow is one screen.
+    """
     # Every error has a next command; an interrupt has none, and its outcome says everything.
     is_error = not outcome.result.is_good and bool(outcome.next)
-    is_explained = is_error and not console.is_one_screen()
+    is_explained = is_error and not (is_annotated or console.is_one_screen())
     if is_explained:
         console.error(ReleaseError(outcome.message, hint=outcome.hint))
     console.prose(outcome.line, style=_STYLES[outcome.result])

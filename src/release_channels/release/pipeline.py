@@ -65,7 +65,9 @@ def run_pipeline(
     """
     with session_run(name, root, env, dry_run=dry_run, intermediate=intermediate, within=within) as run:
         options = run.parse(Options, words)
-        job = Job(tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next)
+        job = Job(
+            tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next, intermediate
+        )
         run.outcome = release(job)
         if not run.outcome.result.is_good:
             run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint, state=run.outcome.next))
@@ -88,6 +90,8 @@ class Job:
     patience: Timeouts
     find_next: FindNext | None = None
     """Return the next command after the run; not asked in a workflow, where nobody types it."""
+    intermediate: bool = False
+    """True if another run follows, which shows the plan."""
 
     @property
     def builds(self) -> bool:
@@ -125,7 +129,8 @@ def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:
     request = _request(job, opened)
     observed = observe(opened.git, opened.project, opened.commit, opened.index, request, env=job.env)
     plan = decide(observed, request, opened.project.config)
-    show_plan(plan, observed, opened.index, job.steps)
+    if not (job.intermediate and plan.verdict is Verdict.PUBLISH):
+        show_plan(plan, observed, opened.index, job.steps)
     if plan.verdict is not Verdict.PUBLISH:
         return _not_published(plan, request)
     gated = _gated_files(job, opened, plan)
@@ -135,7 +140,10 @@ def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:
     if job.options.source is not None:
         import_build(job.root, Path(job.options.source))
     context = _release_context(job, opened, plan, observed, gated, stack)
-    return replace(run_steps([load_step(name) for name in job.steps], context), run_number=request.run)
+    return replace(
+        run_steps([load_step(name) for name in job.steps], context, intermediate=job.intermediate),
+        run_number=request.run,
+    )
 
 
 def load_step(name: str) -> Step:

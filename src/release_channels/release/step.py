@@ -80,8 +80,10 @@ class Step:
     act: Callable[[ReleaseContext], Report]
 
 
-def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
+def run_steps(steps: Sequence[Step], release: ReleaseContext, *, intermediate: bool = False) -> Outcome:
     """Run the steps in order up to the first failure; the outcome names what was reached.
+
+    What the last step says is not printed where the outcome says it, unless the run is `intermediate` and has none.
 
     Raises: KeyboardInterrupt that says the published releases already, if anything is.
     """
@@ -94,12 +96,14 @@ def run_steps(steps: Sequence[Step], release: ReleaseContext) -> Outcome:
             return _stopped(release, step, stop, reports)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(_far(step, str(stop), reports)) from stop
-        console.say(f"  {report.message}")
+        reports.append(report)
+        is_said_below = number == len(steps) and _telling(reports) is report and not intermediate
+        if not is_said_below:
+            console.say(f"  {report.message}")
         for note in report.notes:
             console.say(f"  {note}")
         for warning in report.warnings:
             console.warn(warning)
-        reports.append(report)
     return _reached(release, reports)
 
 
@@ -117,10 +121,15 @@ def outcome_of(plan: Plan, result: Result, message: str) -> Outcome:
     )
 
 
-def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
-    """Report the outcome of steps that all succeeded: of the first that published, else of one that found it done."""
+def _telling(reports: list[Report]) -> Report:
+    """Return the report that an outcome tells: the first that published, else that found it done, else the last."""
     telling = (next((r for r in reports if r.result is result), None) for result in (Result.PUBLISHED, Result.ALREADY))
-    text = next(filter(None, telling), reports[-1])
+    return next(filter(None, telling), reports[-1])
+
+
+def _reached(release: ReleaseContext, reports: list[Report]) -> Outcome:
+    """Report the outcome of steps that all succeeded."""
+    text = _telling(reports)
     return replace(
         outcome_of(release.plan, text.result, text.message),
         publish=text.result is not Result.ALREADY,
