@@ -397,7 +397,7 @@ def test_a_failed_lock_leaves_no_file(make_repo: MakeRepo) -> None:
 
 
 def test_a_lock_that_no_python_of_the_machine_can_make_is_named_as_that(make_repo: MakeRepo) -> None:
-    """And the command that goes on."""
+    """And the command that continues."""
     repo = make_repo(Sample(files={".python-version": "3.99\n"}))
     before = repo.fingerprint()
     with pytest.raises(FailedError, match="no Python of this machine fits") as stop:

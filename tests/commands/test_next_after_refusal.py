@@ -174,22 +174,37 @@ def test_a_refusal_names_what_comes_first(
     assert repo.fingerprint() == before
 
 
+def test_a_remote_without_a_default_branch_gets_one_by_the_next_command(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bare directory that was made before any branch may have none."""
+    repo = final(make_repo)
+    repo.git(f"--git-dir={repo.remote}", "symbolic-ref", "HEAD", "refs/heads/gone")
+    before = repo.fingerprint()
+    capsys.readouterr()
+    assert tag(repo) == 1
+    (said,) = NEXT.findall(capsys.readouterr().err)
+    assert said == f"git --git-dir={repo.remote} symbolic-ref HEAD refs/heads/main"
+    assert repo.fingerprint() == before
+    repo.git(*said.split()[1:])
+    assert tag(repo) == 0
+
+
 PLANS = {
-    "bump-dev": ("release-channels", "bump-dev", "--to", "1.4.0", "--dry-run"),
-    "bump": ("release-channels", "bump", "--dry-run", "--to", "1.4.0"),
-    "for all tasks": ("release-channels", "-R", "bump", "--to", "1.4.0"),
-    "yank": ("release-channels", "yank", "1.1.0"),
+    "bump-dev": ("bump-dev --to 1.4.0 --dry-run", "bump-dev --to 1.4.0"),
+    "bump": ("bump --dry-run --to 1.4.0", "bump --to 1.4.0"),
+    "for all tasks": ("-R bump --to 1.4.0", "bump --to 1.4.0"),
+    "yank": ("yank 1.1.0", "yank 1.1.0"),
 }
 
 
-@pytest.mark.parametrize("words", some_of(PLANS, "bump-dev", "yank"))
-def test_after_a_plan_the_same_command_does_it(make_repo: MakeRepo, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("planned", "done"), some_of(PLANS, "bump-dev", "yank"))
+def test_after_a_plan_the_same_command_does_it(make_repo: MakeRepo, planned: str, done: str) -> None:
     """With its options, and without the one that kept it from being done."""
     repo = released(make_repo)
     before = repo.fingerprint()
-    screen = run(BIN / words[0], *words[1:], *LOCAL.split(), cwd=repo.root)
-    done = [word for word in words if word not in ("--dry-run", "-R")]
-    assert (screen.code, NEXT.findall(screen.text)) == (0, [f"{' '.join(done)} {LOCAL}"])
+    screen = run(BIN / "release-channels", *planned.split(), *LOCAL.split(), cwd=repo.root)
+    assert (screen.code, NEXT.findall(screen.text)) == (0, [f"release-channels {done} {LOCAL}"])
     assert repo.fingerprint() == before
 
 

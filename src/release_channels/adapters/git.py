@@ -442,10 +442,19 @@ class Git:
         if not listed.is_answered or not listed.head or tip is None:
             raise RefusedError(
                 f"{remote} does not report its default branch, whose settings count",
-                hint=listed.messages or "on the remote, `git symbolic-ref HEAD refs/heads/NAME` names it",
+                hint=listed.messages or self._how_to_name_default(remote),
             )
         self._fetch(remote, listed.head, tip)
         return listed.head.removeprefix("refs/heads/"), tip
+
+    def _how_to_name_default(self, remote: str) -> str:
+        """Return what gives a remote its default branch; a directory, as for practice, gets it by one command."""
+        url = self.remote_url(remote) or ""
+        branches = self.list_remote(remote, "refs/heads/*").commits
+        branch = next(iter(branches)).removeprefix("refs/heads/") if len(branches) == 1 else "NAME"
+        place = (f"--git-dir={url}",) if (self.root / url).is_dir() else ()
+        named = shlex.join(("git", *place, "symbolic-ref", "HEAD", f"refs/heads/{branch}"))
+        return f"`{named}` names it" if place else f"on the remote, run {named}"
 
     def _fetch(self, remote: str, ref: str, commit: str) -> None:
         """Fetch a commit that a remote's ref names, if it is not here, and move no ref."""

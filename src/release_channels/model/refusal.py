@@ -25,7 +25,7 @@ _LONGEST = 120
 """The most letters of an advice that is repeated after `next:`."""
 _IN_NO_HURRY = ("nox -s preview", f"{PROGRAM} status", f"{PROGRAM} doctor")
 """The next steps that nothing else has to wait for."""
-_RELEASE_TASKS = (["bump"], ["bump-dev"], ["tag"], ["resume"], ["status"], ["doctor"])
+_RELEASE_TASKS = (["bump"], ["bump-dev"], ["tag"], ["resume"])
 
 
 def first_command(text: str) -> str:
