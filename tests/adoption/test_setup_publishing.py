@@ -431,11 +431,24 @@ def test_an_unknown_repository_hints_the_setting(make_repo: MakeRepo, capsys: py
     """Without a GitHub remote or URL, no GitHub request is sent."""
     repo = make_repo(Sample(urls="", files={".gitignore": ".release-channels/\n"}))
     before = repo.fingerprint()
-    assert run_task(repo.root, tasks.setup_publishing, index="local", apply=True) == 1
+    assert run_task(repo.root, tasks.setup_publishing, apply=True) == 1
     assert repo.fingerprint() == before
     printed = capsys.readouterr()
     assert "cannot determine the GitHub repository" in printed.err
     assert 'repository = "owner/name"' in printed.err
+
+
+@pytest.mark.parametrize("apply", [False, True])
+def test_the_local_index_has_no_publishing_to_set_up(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], apply: bool
+) -> None:
+    """What it would set up on GitHub is real; nothing is asked there."""
+    repo = make_repo(Sample(urls=f'[project.urls]\nSource = "https://github.com/{NAME}"\n'))
+    before = repo.fingerprint()
+    assert run_task(repo.root, tasks.setup_publishing, index="local", apply=apply) == 2
+    assert repo.fingerprint() == before
+    printed = capsys.readouterr()
+    assert "setup-publishing sets up an index that others use, and --index local is for practice" in printed.err
 
 
 def test_a_directory_without_a_repository_is_refused(tmp_path: Path, offline: None) -> None:

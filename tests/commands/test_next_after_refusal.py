@@ -94,6 +94,13 @@ REFUSALS: dict[str, tuple[Callable[[MakeRepo], Repo], Callable[[Repo], int], str
         final, lambda repo: typed(repo, "tag", "--version", "9.9"), f"{B} --to 9.9 {LOCAL}"
     ),
     "no version to tag": (final, lambda repo: tag(repo, version="x"), "release-channels --help tag"),
+    "a page in place of a directory": (
+        previewed, lambda repo: run_task(repo.root, tasks.status, html="src", index="local"),
+        f"name a file instead of a directory, then `release-channels status {LOCAL}`",
+    ),
+    "a set-up of the local index": (
+        previewed, lambda repo: run_task(repo.root, tasks.setup_publishing, index="local"), f"{HELP} setup-publishing"
+    ),
     "two ways to say which version": (previewed, lambda repo: bump(repo, to="1.3.0", part="minor"), f"{HELP} bump"),
     "no version to yank": (
         previewed, lambda repo: run_task(repo.root, tasks.yank, version="x", index="local"), f"{HELP} yank"
@@ -208,12 +215,25 @@ def test_after_a_plan_the_same_command_does_it(make_repo: MakeRepo, planned: str
     assert repo.fingerprint() == before
 
 
+BROKEN_SETTINGS: dict[str, str | bytes] = {"pyproject.toml": "[project\n"}
+SESSIONS: dict[str, tuple[dict[str, str | bytes], tuple[str, ...], str]] = {
+    "a status that cannot be read": (
+        BROKEN_SETTINGS, ("-s", "preview", "--", "--run-number", "7"),
+        "correct that place in the file, then `nox -s preview -- --run-number 7`",
+    ),
+    "a step that needs a final": ({}, ("-s", "github-release"), f"{B} {LOCAL}"),
+}  # fmt: skip
+
+
 @pytest.mark.full
-def test_a_refused_session_names_what_comes_first(make_repo: MakeRepo) -> None:
-    """With the options that were typed."""
+@pytest.mark.parametrize(("files", "words", "expected"), SESSIONS.values(), ids=SESSIONS)
+def test_a_refused_session_names_what_comes_first(
+    make_repo: MakeRepo, files: dict[str, str | bytes], words: tuple[str, ...], expected: str
+) -> None:
+    """With the options that were typed, or with the index in use."""
     noxfile = "import nox\n\nfrom release_channels import sessions\n\nsessions.register(nox)\n"
-    repo = pushed(make_repo(Sample(files={"noxfile.py": noxfile})), {"pyproject.toml": "[project\n"})
-    words = ("-s", "preview", "--", "--run-number", "7")
+    repo = make_repo(Sample(files={"noxfile.py": noxfile}))
+    if files:
+        pushed(repo, files)
     screen = run(BIN / "nox", *words, cwd=repo.root, env={"NOX_SCRIPT_MODE": "none"})
-    expected = "correct that place in the file, then `nox -s preview -- --run-number 7`"
     assert (screen.code, NEXT.findall(screen.text)) == (1, [expected])

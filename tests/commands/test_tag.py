@@ -636,10 +636,23 @@ def test_a_tag_version_requires_the_version_option(make_repo: MakeRepo, capsys: 
     before = repo.fingerprint()
     assert tag(repo) == 2
     assert "release-channels tag --version 0.1.0 --index local" in capsys.readouterr().err
-    assert tag(repo, version="1.0.0rc1") == 1
     assert repo.fingerprint() == before
     assert tag(repo, version="1.0.0") == 0
     assert "refs/tags/v1.0.0" in remote_refs(repo)
+
+
+@pytest.mark.parametrize("version", some_of({"dev": "1.0.0.dev3", "rc": "1.0.0rc1", "local": "1.0.0+x"}, "dev"))
+def test_a_named_version_that_is_no_final_is_a_wrong_request(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str], version: str
+) -> None:
+    """As for `bump --to`: the commit declares none, and the next line is the release itself."""
+    repo = make_repo(Sample(files={"pyproject.toml": vcs_pyproject()}))
+    before = repo.fingerprint()
+    assert tag(repo, version=version) == 2
+    said = capsys.readouterr()
+    assert f"refused: {version} is not a final" in said.out + said.err
+    assert "next: release-channels tag --version 1.0.0 --index local" in said.out + said.err
+    assert repo.fingerprint() == before
 
 
 def test_a_rehearsal_reads_its_own_index(ready: Repo, tmp_path: Path, upstream: str) -> None:

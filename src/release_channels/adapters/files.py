@@ -164,4 +164,6 @@ def reporting_unwritable(path: Path) -> Iterator[None]:
         hint = "is the disk full, or does the directory belong to another user?"
         if isinstance(err, FileNotFoundError | NotADirectoryError):
             hint = f"name a file in a directory that is there: {path.parent} is none"
+        elif isinstance(err, IsADirectoryError):
+            hint = "name a file instead of a directory"
         raise RefusedError(f"{path} cannot be written: {why}", hint=hint) from err

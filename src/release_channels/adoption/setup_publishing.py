@@ -15,6 +15,7 @@ from release_channels.adapters.github import connect
 from release_channels.adapters.github.errors import NotFoundError
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.github.settings import Settings
+from release_channels.adapters.index import LOCAL
 from release_channels.adoption.publishers import (
     EnvironmentPlan,
     Publisher,
@@ -24,7 +25,8 @@ from release_channels.adoption.publishers import (
     wanted_environments,
 )
 from release_channels.cli.context import TaskContext
-from release_channels.errors import FailedError, RefusedError, ReleaseError
+from release_channels.cli.practice import has_github_double
+from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.model.github import WorkflowRun
 from release_channels.model.github_settings import Environment, Policy
 from release_channels.model.outcome import DEFAULT_INDEX, Outcome, Result
@@ -45,8 +47,14 @@ def setup_publishing(
 ) -> Outcome:
     """Show the publishing settings of a project; with `apply`, create GitHub's and test each workflow.
 
-    Raises: RefusedError where no repository on GitHub is known, or it says no; FailedError where a trial is refused.
+    Raises: UsageError for the local index; RefusedError where no repository on GitHub is known, or it says no;
+    FailedError where a trial is refused.
     """
+    if context.index.name == LOCAL and not has_github_double(context.env):
+        raise UsageError(
+            "setup-publishing sets up an index that others use, and --index local is for practice",
+            hint="name another index, or leave --index out",
+        )
     name = github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
     if name is None:
         raise RefusedError(

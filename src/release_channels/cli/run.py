@@ -197,8 +197,8 @@ def open_task(
             try:
                 yield TaskRun(run, context)
             except ReleaseError as stop:
-                # What did not answer would be waited for once more, and a wrong request is about no state.
-                if not isinstance(stop, UnansweredError | CommandError | UsageError):
+                # What did not answer would be waited for once more; a wrong request or a report is about no state.
+                if not (reports_itself or isinstance(stop, UnansweredError | CommandError | UsageError)):
                     run.next = find_next(context)
                 raise
             if not (reports_itself or run.is_reported):

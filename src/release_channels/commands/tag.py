@@ -176,7 +176,10 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         raise UsageError(
             "which version? it lives in git tags here", hint=f"`release-channels tag --version {following}` is the next"
         )
-    return parse_named(request.version)
+    named = parse_named(request.version)
+    if named.is_prerelease or named.local is not None:
+        raise UsageError(f"{named} is not a final", hint=f"`release-channels tag --version {final_of(named)}`")
+    return named
 
 
 def _wait_for_tests(context: TaskContext, waiting: Waiting) -> None:

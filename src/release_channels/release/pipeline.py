@@ -26,7 +26,7 @@ from release_channels.errors import RefusedError, UsageError
 from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, Verdict, decide
 from release_channels.model.observed import Commit, Observed
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result, name_index
 from release_channels.model.session_names import after_step
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import VerifiedRun
@@ -70,7 +70,8 @@ def run_pipeline(
         )
         run.outcome = release(job)
         if not run.outcome.result.is_good:
-            run.outcome = replace(run.outcome, next=run.next_after(run.outcome.hint, state=run.outcome.next))
+            hint = name_index(run.outcome.hint, run.index)
+            run.outcome = replace(run.outcome, next=run.next_after(hint, state=run.outcome.next))
         elif not (run.outcome.next or run.actions.runs):
             step = steps[-1] if run.outcome.result is not Result.SKIPPED else ""
             run.outcome = replace(run.outcome, next=after_step(step, run.outcome.channel, options.index or ""))
