@@ -202,3 +202,17 @@ def test_files_of_an_ephemeral_index_are_not_cached(tmp_path: Path, wheelhouse: 
         # -B: bytecode of the first wheel must not answer for the second.
         seen.append(run(python, "-B", "-c", "import demo_tool.value; print(demo_tool.value.VALUE)", cwd=tmp_path))
     assert seen == ["one", "two"]
+
+
+@pytest.mark.full
+def test_pip_compiles_nothing_of_what_it_installs(project: ReleasedProject, tmp_path: Path) -> None:
+    """That is most of a large installation's time, and Python compiles what it imports."""
+    project.release(replace(FINAL, requires=[]))
+    (tmp_path / "home").mkdir()
+    with project.index() as (local, upstream):
+        index = Index(LOCAL, local.simple_url, "", Credentials.NONE)
+        released = release_of(project.root, FINAL, index, upstream.simple_url, project.env)
+        installer = make_clean_installer(tmp_path / "home", released.project, index, upstream.simple_url, project.env)
+        environment = installer.pip_install(Channel.PUBLIC)
+    (package,) = environment.python.parent.parent.glob("lib/python*/site-packages/demo_tool")
+    assert [path.name for path in package.iterdir() if path.name == "__pycache__"] == []
