@@ -164,6 +164,10 @@ def _tag_on_parent(*, pushed: bool, here: bool) -> Callable[[Repo], None]:
     return do
 
 
+def _unconnected(repo: Repo) -> None:
+    repo.git("remote", "remove", "origin")
+
+
 def _gone(repo: Repo) -> None:
     repo.remote.rename(repo.remote.with_name("away"))
     # A directory stays, so that the fingerprint has something to look at.
@@ -191,6 +195,7 @@ WRONG = {
     "on the index": (lambda repo: on_index(repo, "1.2.0"), "1.2.0 is on the local index already"),
     "below the index": (lambda repo: on_index(repo, "1.3.0"), "1.2.0 is below 1.3.0"),
     "no main": (_gone, "origin/main cannot be read"),
+    "no remote": (_unconnected, "there is no remote origin, and a release tag is pushed to one"),
     "pre-release pin": (_project(dependencies=("rich==15.0rc1",)), "asks for a pre-release (==15.0rc1)"),
     "pre-release floor of an extra of its own": (
         _project(dependencies=("demo-tool[all]",), extra='optional-dependencies = { all = ["rich>=15.0rc1"] }\n'),

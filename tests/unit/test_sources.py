@@ -164,6 +164,9 @@ CASES: dict[str, Files] = {
         f"  default_options: ['version: {OLD}', '\\''], # version: '{OLD}'\n  version\t: '''«{OLD}»''',\n)\n"
         f"dependency('z', version: '{OLD}')\n",
     ),
+    "meson, deeper": at(
+        MESON, "meson.build", f"project('x', default_options: f(version: '{OLD}'), version: # as it is\n '«{OLD}»')\n"
+    ),
     "meson, a file": at(
         MESON, "meson.build", "project('x', version : files('v.txt'))\n", **{"v.txt": f"«{OLD}»\n"}
     ),
