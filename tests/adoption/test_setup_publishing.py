@@ -20,7 +20,8 @@ from release_channels.errors import FailedError
 from release_channels.model.config import Config, GateConfig
 from release_channels.model.github_settings import DeploymentRefs, Environment, Policy, Reviewer
 from release_channels.model.outcome import Outcome, Result
-from release_channels.rehearsal.github.state import StoredPolicy
+from release_channels.rehearsal.github.http import broken
+from release_channels.rehearsal.github.state import Answer, StoredPolicy
 from tests.commands.doing import on_github, on_index, run_task
 from tests.conftest import MakeRepo
 from tests.github.hubs import NAME, READER, GitHubDouble
@@ -236,8 +237,11 @@ LOST: dict[str, tuple[str, object, str]] = {
 }
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["", "and then refuses the pattern"])
 @pytest.mark.parametrize(("rule", "value", "message"), LOST.values(), ids=LOST)
-def test_a_rule_that_github_drops_is_reported(github: GitHubDouble, rule: str, value: object, message: str) -> None:
+def test_a_rule_that_github_drops_is_reported(
+    github: GitHubDouble, rule: str, value: object, message: str, fails: bool
+) -> None:
     """GitHub takes no setting of the admins' bypass, and does not say what becomes of it."""
     public = github.state.add_environment("pypi-public", reviewers=["ada"], wait_minutes=30, admins_bypass=False)
     public.prevents_self_review = True
@@ -246,7 +250,12 @@ def test_a_rule_that_github_drops_is_reported(github: GitHubDouble, rule: str, v
         if method == "PUT" and path.endswith("/pypi-public"):
             setattr(public, rule, value)
 
+    def refuse(method: str, path: str) -> Answer | None:
+        ends = path.endswith("/pypi-public/deployment-branch-policies")
+        return broken(502) if method == "POST" and ends else None
+
     github.state.lost.append(drop)
+    github.state.faults += [refuse] if fails else []
     with pytest.raises(FailedError, match=message) as stopped:
         apply(github)
     assert "set it again by hand" in stopped.value.hint

@@ -156,21 +156,24 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
 
     Raises: FailedError if an environment is not what it should be.
     """
-    for plan in plans:
-        if plan.put is not None:
-            settings.put_environment(plan.put)
-        if plan.add is not None:
-            settings.add_policy(plan.wanted.name, plan.add)
+    try:
+        for plan in plans:
+            if plan.put is not None:
+                settings.put_environment(plan.put)
+            if plan.add is not None:
+                settings.add_policy(plan.wanted.name, plan.add)
+    except ReleaseError as stop:
+        try:
+            again = _plans(context, settings, needs_answer=True)
+        except ReleaseError:  # then nothing more can be told than what failed first
+            again = None
+        _refuse_loss(plans, again or plans, stop)
+        raise
     if all(plan.is_reached for plan in plans):
         console.prose("  nothing to do: the environments are as they should be")
         return
     again = _plans(context, settings, needs_answer=True) or ()
-    for planned, plan in zip(plans, again, strict=True):
-        if lost := planned.lost(plan.before):
-            raise FailedError(
-                f"GitHub changed the environment {plan.wanted.name} beyond what was asked: {', '.join(lost)}",
-                hint="set it again by hand, on the settings page of the repository, then run the same again",
-            )
+    _refuse_loss(plans, again, None)
     for plan in again:
         console.prose(f"  {plan.wanted.name} is set up: {_describe(plan.before)}")
         if not plan.is_reached:
@@ -178,6 +181,20 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
                 f"the environment {plan.wanted.name} is not what it was set to: {_describe(plan.before)}",
                 hint="someone else is changing it: run the same again",
             )
+
+
+def _refuse_loss(plans: Sequence[EnvironmentPlan], again: Sequence[EnvironmentPlan], stop: ReleaseError | None) -> None:
+    """Report what an environment has lost, also where something else failed after it.
+
+    Raises: FailedError if it has lost anything.
+    """
+    for planned, plan in zip(plans, again, strict=True):
+        if lost := planned.lost(plan.before):
+            then = f"; then {stop}" if stop else ""
+            raise FailedError(
+                f"GitHub changed the environment {plan.wanted.name} beyond what was asked: {', '.join(lost)}{then}",
+                hint="set it again by hand, on the settings page of the repository, then run the same again",
+            ) from stop
 
 
 def _planned(context: TaskContext, wanted: Sequence[Publisher], plans: Sequence[EnvironmentPlan] | None) -> Outcome:
