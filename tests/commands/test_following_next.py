@@ -59,6 +59,13 @@ def final_by_hand(make_repo: MakeRepo) -> Repo:
     return make_repo(sample("1.2.0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
 
 
+def branch_with_more(make_repo: MakeRepo) -> Repo:
+    repo = make_repo(sample("1.2.0", CHANGELOG_md=CHANGELOG))
+    repo.git("switch", "--quiet", "--create", "feature")
+    repo.commit("more")
+    return repo
+
+
 def no_remote(make_repo: MakeRepo) -> Repo:
     repo = make_repo(sample("1.2.0", CHANGELOG_md=CHANGELOG))
     repo.git("remote", "remove", "origin")
@@ -124,6 +131,14 @@ WALKS: dict[str, tuple[Callable[[MakeRepo], Repo], list[str]]] = {
             "git commit --message 'Release 1.2.0' -- CHANGELOG.md",
             "git push origin main",
             "release-channels tag --index local",
+            "release-channels resume v1.2.0 --index local",
+        ],
+    ),
+    "a final on main, and a branch with more": (
+        branch_with_more,
+        [
+            "release-channels tag --index local",
+            "release-channels tag --commit origin/main --index local",
             "release-channels resume v1.2.0 --index local",
         ],
     ),

@@ -128,8 +128,8 @@ def test_a_dev_line_below_the_index_is_reopened(make_repo: MakeRepo, there: str,
 
 def test_main_is_read_from_the_remote(make_repo: MakeRepo) -> None:
     """Whatever is checked out."""
-    repo = make_repo(sample("1.2.0.dev0"))
-    tip = repo.commit("Release", sample("1.2.0").tree())
+    repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
+    tip = repo.commit("Release", sample("1.2.0", CHANGELOG_md=CHANGELOG).tree())
     push(repo)
     repo.git("switch", "--quiet", "--detach", "HEAD~1")
     seen = look(repo)

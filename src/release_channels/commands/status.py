@@ -167,7 +167,7 @@ def _read(
         project.version, plan, behind, tag, lacks, workflow, is_running,
         is_written=project.source.is_written, following=following, ahead=ahead, is_old_tag=is_old,
         has_workflows=_has_workflows(context), adoption=_adoption(context),
-        lacks_text=following is not None and _lacks_text(context.project, context.read, following),
+        lacks_text=following is not None and _lacks_text(*_at_release(context, tip, project), following),
         remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
         is_remote_silent=is_silent, above=_above(context, seen, tags),
     )  # fmt: skip
@@ -215,6 +215,13 @@ def _above(context: TaskContext, seen: Observed, tags: Mapping[Version, str]) ->
     highest = max(filter(binds, seen.index.releases), default=None)
     is_fetched = context.git.tag_names_here().issuperset(tags.values())
     return final_of(next_dev_line(highest)) if highest is not None and is_fetched else None
+
+
+def _at_release(context: TaskContext, tip: Commit, project: Project) -> tuple[Project, Read]:
+    """Return the project that the next tag is on, and the reader of its files: main's, or HEAD's with tag versions."""
+    if project.source.is_written:
+        return project, context.git.files(tip.sha)
+    return context.project, context.read
 
 
 def _adoption(context: TaskContext) -> str:
@@ -274,7 +281,9 @@ def _ahead(
 ) -> UnmergedBump | None:
     try:
         ahead = read_ahead(context, tip, project)
-        return ahead or (_ahead_of_release(context, tip, following) if following else None)
+        # A branch beside main has more than the final that main declares.
+        is_aside = project.source.is_written and context.git.branch() != context.config.main_branch
+        return ahead or (_ahead_of_release(context, tip, following) if following and not is_aside else None)
     except ReleaseError as stop:
         github.unseen.append(f"the working tree: {stop}")
         return None

@@ -98,7 +98,8 @@ def check_place(observed: Observed, config: Config) -> Iterator[Finding]:
     if observed.on_main not in (None, Relation.SAME, Relation.ANCESTOR):
         yield _error(
             f"commit {observed.commit.short} is not contained in {main}",
-            f"public releases come only from {config.main_branch}: push or merge it first",
+            f"public releases come only from {config.main_branch}: push or merge it first, or "
+            f"`release-channels tag --commit {main}` releases what is there",
         )
     newest, version = observed.index.newest_final(), observed.version
     if newest is not None and newest > version and version not in observed.index.releases:
