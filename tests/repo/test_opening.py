@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from release_channels.adapters.git import Git
 from release_channels.adapters.index import DEFAULT, LOCAL
-from release_channels.cli.context import open_project
+from release_channels.cli.context import open_context, open_project
 from release_channels.errors import RefusedError
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
@@ -88,5 +89,8 @@ def test_a_shallow_clone_is_refused_unless_its_commit_is_tagged(tagged_project: 
         version_in(tmp_path / "main", DEFAULT)
     assert "fetch-depth: 0" in refused.value.hint
     assert "git fetch --unshallow --tags" in refused.value.hint
+    with pytest.raises(RefusedError) as of_task, open_context(tmp_path / "main", os.environ, index=DEFAULT):
+        pass
+    assert (str(of_task.value), of_task.value.hint) == (str(refused.value), refused.value.hint)
     assert version_in(tmp_path / "main", LOCAL) == "0.1.0.dev0"
     assert version_in(tmp_path / "release", DEFAULT) == "1.2.0"

@@ -222,13 +222,18 @@ def _name_correction(git: Git, commit: Commit, stop: RefusedError) -> RefusedErr
     """Return the refusal of a commit's project; where the working tree has it right, committing that is what helps."""
     from release_channels.adapters.edits import reader
 
-    read = reader(git)
-    try:
-        parse_project(read(PYPROJECT), PYPROJECT, read=read)
-    except RefusedError:
+    if _parses(git.files(commit.sha)) or not _parses(reader(git)):
         return stop
     message = f"commit {commit.short}: {stop}"
     return RefusedError(message, hint="commit what corrects that in the working tree: a release is of a commit")
+
+
+def _parses(read: Read) -> bool:
+    try:
+        parse_project(read(PYPROJECT), PYPROJECT, read=read)
+    except RefusedError:
+        return False
+    return True
 
 
 @contextmanager
