@@ -169,7 +169,7 @@ def _read(
         has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(*_at_release(context, tip, project), following),
         remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
-        is_remote_silent=is_silent, above=_above(context, seen, tags),
+        is_remote_silent=is_silent, above=_above(context, seen, tags) if not project.source.is_written else None,
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -281,9 +281,7 @@ def _ahead(
 ) -> UnmergedBump | None:
     try:
         ahead = read_ahead(context, tip, project)
-        # A branch beside main has more than the final that main declares.
-        is_aside = project.source.is_written and context.git.branch() != context.config.main_branch
-        return ahead or (_ahead_of_release(context, tip, following) if following and not is_aside else None)
+        return ahead or (_ahead_of_release(context, tip, project, following) if following else None)
     except ReleaseError as stop:
         github.unseen.append(f"the working tree: {stop}")
         return None
@@ -423,7 +421,7 @@ def read_ahead(context: TaskContext, tip: Commit, main: Project) -> UnmergedBump
     return None if head == main.version else _unmerged(context, f"contains {head}, which")
 
 
-def _ahead_of_release(context: TaskContext, tip: Commit, following: Version) -> UnmergedBump | None:
+def _ahead_of_release(context: TaskContext, tip: Commit, main: Project, following: Version) -> UnmergedBump | None:
     """Find what the next tag needs and main does not have yet: text in the working tree, or commits of this clone.
 
     Raises: RefusedError if the working tree's project cannot be read.
@@ -434,7 +432,9 @@ def _ahead_of_release(context: TaskContext, tip: Commit, following: Version) -> 
         project, read = context.working_tree()
         is_ready = not _lacks_text(project, read, following)
         return _uncommitted(context, project, read, following, "is ready for") if is_ready else None
-    return None if context.commit.sha == tip.sha else _unmerged(context, "")
+    if context.commit.sha == tip.sha or (main.source.is_written and context.git.branch() != context.config.main_branch):
+        return None  # a branch beside main has more than the final that main declares
+    return _unmerged(context, "")
 
 
 def _lacks_text(project: Project, read: Read, version: Version) -> bool:
