@@ -17,6 +17,7 @@ from release_channels.tasks import bump, status, tag
 from tests.commands.doing import on_index, run_task
 from tests.flow import draw_flow
 from tests.support.projects import Sample
+from tests.support.releasing import IGNORED
 from tests.support.repo import Repo
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
@@ -36,8 +37,8 @@ _FONT = re.compile(r"@font-face \{[^}]*\}\s*")
 
 def draw(directory: Path, env: Mapping[str, str]) -> dict[str, str]:
     """Release a sample project on its local index, with a refusal on the way, and give the screens as SVG by name."""
-    repo = Repo.create(directory / "demo", Sample(urls="", files={".gitignore": "dist/\n"}).tree())
-    on_index(repo, "1.1.0")
+    repo = Repo.create(directory / "demo", Sample(urls="", files=IGNORED).tree())
+    on_index(repo, "1.1.0", "1.2.0.dev1")
     with console.pictured(_COLUMNS) as recorder:
         assert _type(repo, "tag", tag) != 0
         refusal = _svg(recorder.export_svg(title="a release that is refused"))

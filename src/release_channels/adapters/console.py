@@ -75,8 +75,10 @@ def messages() -> Console:
 def is_one_screen() -> bool:
     """Check whether stdout and stderr are read as one, so that nothing needs to be printed on both.
 
-    They are a terminal, or the same pipe or file, as after `2>&1`.
+    They are a terminal, or the same pipe or file, as after `2>&1`; a picture is one screen.
     """
+    if _picture is not None:
+        return True
     if results().is_terminal and messages().is_terminal:
         return True
     with suppress(OSError, ValueError):  # what has no file of the system is read alone
