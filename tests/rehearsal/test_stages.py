@@ -60,12 +60,12 @@ def test_a_terminal_is_shown_all_that_is_under_way(offline: None) -> None:
 
     begun = threading.Event()
 
-    def in_background() -> FinishedStage:
+    def compare_once_begun() -> FinishedStage:
         begun.set()
         return compare()
 
     with log.running():
-        log.start_in_background("compare", in_background)
+        log.start_in_background("compare", compare_once_begun)
         assert begun.wait(10)
         log.visit("push", push)
     assert drawn == ["compare … 0 s, push … 0 s"]

@@ -119,7 +119,7 @@ NEXT = {
         "release-channels bump",
     ),
     "staged, without a remote": (
-        release_status("1.2", Reason.STAGED, 0, "local", has_workflows=False, tag=None, remote=""),
+        release_status("1.2", Reason.STAGED, 0, "local", has_workflows=False, tag=None, has_remote=False),
         False,
         "add the remote that the tag is pushed to: `git remote add origin URL`",
     ),

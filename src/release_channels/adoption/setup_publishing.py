@@ -167,7 +167,8 @@ def _apply(context: TaskContext, settings: Settings, plans: Sequence[Environment
             again = _plans(context, settings, needs_answer=True)
         except ReleaseError:  # then nothing more can be told than what failed first
             again = None
-        _refuse_loss(plans, again or plans, stop)
+        if again is not None:
+            _refuse_loss(plans, again, stop)
         raise
     if all(plan.is_reached for plan in plans):
         console.prose("  nothing to do: the environments are as they should be")

@@ -22,10 +22,11 @@ from release_channels.adapters.index import LOCAL
 from release_channels.adapters.interrupts import signals_held
 from release_channels.cli.context import TaskContext, open_context
 from release_channels.commands.practice_guard import refuse_practice
-from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError, UsageError
-from release_channels.model.next_step import bump_subject, task_command
+from release_channels.errors import CommandError, FailedError, RefusedError, ReleaseError
+from release_channels.model.next_step import bump_subject
 from release_channels.model.next_version import is_open, next_dev, next_final
-from release_channels.model.outcome import Outcome, Result
+from release_channels.model.outcome import Outcome, Result, name_index
+from release_channels.model.refusal import first_command
 from release_channels.model.version import binds
 from release_channels.project.changelog import find_changelog, has_section, named_changelog, read_changelog
 from release_channels.project.changelog_edit import plan_release
@@ -170,8 +171,6 @@ def _alone(context: TaskContext, *, dry_run: bool) -> Iterator[None]:
 
 
 def _refuse_practice(context: TaskContext, request: BumpRequest) -> None:
-    if request.to and request.part:
-        raise UsageError(f"--to {request.to} and --part {request.part} both say which version", hint="leave one out")
     if request.pull_request:
         refuse_practice(context, "the pull request", "without --pull-request nothing leaves this machine")
 
@@ -241,7 +240,7 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
             already = f"no file has to change for {plan.target}, which lives in {context.project.source.where}"
         outcome = _nothing(context.project, already, plan.then)
         is_ready = not context.project.source.is_written and not context.git.uncommitted()
-        return replace(outcome, next=_tag_command(context, plan.target) if is_ready else "")
+        return replace(outcome, next=first_command(name_index(plan.then, context.index.name)) if is_ready else "")
     console.say(f"{context.project.name}: {plan.current} -> {plan.target}", style="bold")
     show_edits(plan.edits)
     paths = [edit.path for edit in plan.edits]
@@ -388,10 +387,6 @@ def _taken(context: TaskContext) -> set[Version]:
     with console.progress("looking at the tags and the index", is_short=True):
         released = set(context.read_index().releases)
         return released | set(context.tags(released))
-
-
-def _tag_command(context: TaskContext, version: Version) -> str:
-    return task_command("tag", "--version", str(version), index=context.index.name)
 
 
 def _nothing(project: Project, why: str, instead: str) -> Outcome:

@@ -34,11 +34,12 @@ from release_channels.model.next_step import (
 )
 from release_channels.model.observed import Commit, Observed, Relation
 from release_channels.model.outcome import PROGRAM
+from release_channels.model.preview_rules import line_above
 from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
 from release_channels.model.status import unfinished
 from release_channels.model.tags import release_tags
 from release_channels.model.verification import WORKFLOWS
-from release_channels.model.version import Channel, binds, final_of, next_dev_line
+from release_channels.model.version import Channel, final_of
 from release_channels.project.changelog import find_changelog, find_sections, has_section, read_changelog
 from release_channels.project.files import Read
 from release_channels.project.plan_edits import bumped_files, compare_copies
@@ -168,8 +169,8 @@ def _read(
         is_written=project.source.is_written, following=following, ahead=ahead, is_old_tag=is_old,
         has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(*_at_release(context, tip, project), following),
-        remote=project.config.remote if context.git.remote_url(project.config.remote) else "",
-        is_remote_silent=is_silent, above=_above(context, seen, tags) if not project.source.is_written else None,
+        remote=project.config.remote, has_remote=context.git.remote_url(project.config.remote) is not None,
+        is_remote_silent=is_silent, above=_above(context, seen, plan, tags),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
@@ -210,11 +211,12 @@ def _following(context: TaskContext, project: Project, plan: Plan) -> Version | 
     return following
 
 
-def _above(context: TaskContext, seen: Observed, tags: Mapping[Version, str]) -> Version | None:
-    """Return the next release above every one on the index; None where a tag of the remote is not here yet."""
-    highest = max(filter(binds, seen.index.releases), default=None)
+def _above(context: TaskContext, seen: Observed, plan: Plan, tags: Mapping[Version, str]) -> Version | None:
+    """Return the release above an index that main's tags are below; None where a tag of the remote is not here yet."""
+    if seen.is_written or plan.reason not in (Reason.BEHIND, Reason.SUPERSEDED):
+        return None
     is_fetched = context.git.tag_names_here().issuperset(tags.values())
-    return final_of(next_dev_line(highest)) if highest is not None and is_fetched else None
+    return final_of(line_above(seen.index.releases)) if is_fetched else None
 
 
 def _at_release(context: TaskContext, tip: Commit, project: Project) -> tuple[Project, Read]:

@@ -17,7 +17,7 @@ from release_channels.commands.tag_checks import Answer, Row, check_tag_precondi
 from release_channels.errors import FailedError, RefusedError, ReleaseError, UsageError
 from release_channels.model.github import WorkflowRun, repository_name
 from release_channels.model.next_step import task_command
-from release_channels.model.next_version import parse_named
+from release_channels.model.next_version import parse_final, parse_named
 from release_channels.model.observed import Relation
 from release_channels.model.outcome import Outcome, Result
 from release_channels.model.tags import tag_of
@@ -176,10 +176,7 @@ def _version(context: TaskContext, request: TagRequest) -> Version:
         raise UsageError(
             "which version? it lives in git tags here", hint=f"`release-channels tag --version {following}` is the next"
         )
-    named = parse_named(request.version)
-    if named.is_prerelease or named.local is not None:
-        raise UsageError(f"{named} is not a final", hint=f"`release-channels tag --version {final_of(named)}`")
-    return named
+    return parse_final(request.version, "tag --version")
 
 
 def _wait_for_tests(context: TaskContext, waiting: Waiting) -> None:

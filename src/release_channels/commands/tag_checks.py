@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from release_channels.release.ci_provenance import ProvenanceQuery
 
 
-_ADD_REMOTE = "add it with `git remote add origin …`; for practice, a bare repository of this machine does"
-
-
 class Answer(StrEnum):
     """The result of a check: yes, no or unknown."""
 
@@ -118,9 +115,8 @@ def _commit(context: TaskContext, version: Version, state: IndexState, listed: R
         bumped = _bumped(context) if row.answer is Answer.NO else ""
         yield replace(row, hint=bumped) if bumped else row
     if context.git.remote_url(config.remote) is None:
-        yield Row(
-            "remote", Answer.NO, f"there is no remote {config.remote}, and a release tag is pushed to one", _ADD_REMOTE
-        )
+        add = f"add it with `git remote add {config.remote} …`; for practice, a bare repository of this machine does"
+        yield Row("remote", Answer.NO, f"there is no remote {config.remote}, and a release tag is pushed to one", add)
         return
     try:
         tip = context.git.remote_tip(config.remote, config.main_branch, listed)

@@ -52,7 +52,8 @@ class ReleaseStatus:
     above: Version | None = None
     """The next release above the index, where no tag that this clone lacks could bring the version above it."""
     remote: str = "origin"
-    """The remote that a release tag is pushed to; empty where there is none."""
+    """The remote that a release tag is pushed to."""
+    has_remote: bool = True
     is_remote_silent: bool = False
     """True if there is a remote, and it cannot be read."""
     adoption: str = ""
@@ -73,7 +74,6 @@ class NextStep:
 
 
 _COMMIT = "commit and push the next change"
-_ADD_REMOTE = "add the remote that the tag is pushed to: `git remote add origin URL`"
 
 
 def next_step(status: ReleaseStatus) -> NextStep:
@@ -108,8 +108,9 @@ def _next_step(status: ReleaseStatus) -> NextStep:
         return NextStep(True, _COMMIT, f"main is {status.tag}: the next preview and release are of a later commit")
     if reason is Reason.STAGED and status.lacks_text:
         return NextStep(False, status.task("bump"), f"main declares {main}, and its changelog or a copy does not")
-    if reason is Reason.STAGED and not status.remote:
-        return NextStep(False, _ADD_REMOTE, f"main declares {main}, and a release tag is pushed to a remote")
+    if reason is Reason.STAGED and not status.has_remote:
+        add = f"add the remote that the tag is pushed to: `git remote add {status.remote} URL`"
+        return NextStep(False, add, f"main declares {main}, and a release tag is pushed to a remote")
     if reason is Reason.STAGED and practises and status.has_workflows:
         return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
     if reason is Reason.STAGED:

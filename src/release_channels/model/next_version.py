@@ -29,10 +29,9 @@ def next_final(
 
     Raises: UsageError for a target that is not a final; RefusedError for one that is not higher.
     """
+    _refuse_both(to, part)
     if to:
-        target = parse_named(to)
-        if target.is_prerelease or target.local is not None:
-            raise UsageError(f"{target} is not a final", hint=f"`release-channels bump --to {final_of(target)}`")
+        target = parse_final(to, "bump --to")
     elif part:
         target = raised(_newest(taken) or final_of(current), _part(part))
     else:
@@ -53,6 +52,7 @@ def next_dev(current: Version, taken: Collection[Version], *, to: str = "", part
     base = max(filter(None, (bound, final_of(current))))
     own = Version(f"{final_of(current)}.dev0")
     is_unreleased = current.pre is not None and current not in taken
+    _refuse_both(to, part)
     if to:
         target = parse_named(to)
         if target.pre is not None or target.local is not None or (target.dev or 0) > 0:
@@ -95,6 +95,22 @@ def _must_go_up(target: Version, current: Version, taken: Collection[Version], *
 
 def _newest(taken: Collection[Version]) -> Version | None:
     return max((version for version in taken if not version.is_prerelease), default=None)
+
+
+def _refuse_both(to: str, part: str) -> None:
+    if to and part:
+        raise UsageError(f"--to {to} and --part {part} both say which version", hint="leave one out")
+
+
+def parse_final(text: str, command: str) -> Version:
+    """Parse a final that was typed, in any spelling, after a `command` such as `bump --to`.
+
+    Raises: UsageError if it is none.
+    """
+    version = parse_named(text)
+    if version.is_prerelease or version.local is not None:
+        raise UsageError(f"{version} is not a final", hint=f"`release-channels {command} {final_of(version)}`")
+    return version
 
 
 def parse_named(text: str) -> Version:

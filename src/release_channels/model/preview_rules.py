@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from packaging.version import Version
@@ -217,9 +218,14 @@ def _behind(observed: Observed, request: Request, config: Config, why: str) -> P
     )  # fmt: skip
 
 
+def line_above(releases: Iterable[Version]) -> Version:
+    """Return the dev line above every version that a preview must be above; there has to be one."""
+    return next_dev_line(max(filter(binds, releases)))
+
+
 def _reopen(observed: Observed) -> str:
     """Suggest the next dev line, above every version that a preview must be above."""
-    line = next_dev_line(max(v for v in observed.index.releases if binds(v)))
+    line = line_above(observed.index.releases)
     if not observed.is_written:
         return (
             "previews follow the newest release tag: `git fetch --tags`, and push the tag that the remote lacks; "

@@ -56,9 +56,8 @@ def next_after_error(
         return name_index(f"correct that, then `{typed}`", index)
     if advised and _is_same_task(command, typed) and _has_own_options(typed):  # what was asked for was wrong
         return advised
-    asked = first if _is_release_task(typed) else first or advised
-    waits = not (asked and (state.startswith(_IN_NO_HURRY) or not _is_release_task(typed)))
-    if state and not _is_same_task(state, typed) and waits:
+    comes_first = first and state.startswith(_IN_NO_HURRY) if _is_release_task(typed) else first or advised
+    if state and not _is_same_task(state, typed) and not comes_first:
         return advised if command == state else state
     if advised:
         return advised
@@ -72,8 +71,8 @@ def next_after_error(
 
 def next_after_plan(typed: str) -> str:
     """Return the command that does what was only planned; empty where it has no options of its own."""
-    words = [word for word in _split(typed) if word != "--dry-run"]
-    return shlex.join(words) if _has_own_options(shlex.join(words)) else ""
+    done = shlex.join(word for word in _split(typed) if word != "--dry-run")
+    return done if _has_own_options(done) else ""
 
 
 def _commands(hint: str) -> list[tuple[str, str]]:

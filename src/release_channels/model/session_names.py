@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 NOXFILE, OWN_NOXFILE = "noxfile.py", "release_noxfile.py"
 """The file of the release sessions; the second one stands beside a project's own that cannot have them."""
 
@@ -9,20 +11,12 @@ BUILD_AND_CHECK = ("build", "check")
 PREVIEW = (*BUILD_AND_CHECK, "preview-publish", "verify")
 PUBLIC = (*BUILD_AND_CHECK, "public-publish", "github-release", "verify")
 
-_NEXT = {
-    "build": "nox -s check",
-    "check": "nox -s {channel}-publish{index}",
-    "preview-publish": "nox -s verify{index}",
-    "public-publish": "nox -s github-release{index}",
-    "github-release": "nox -s verify{index}",
-}
-_STATUS = "release-channels status{option}"
-
 
 def after_step(step: str, channel: str, index: str) -> str:
     """Return the command after a session of one step; `index` is empty where none was named."""
-    option = f" --index {index}" if index else ""
-    return _NEXT.get(step, _STATUS).format(channel=channel, option=option, index=f" --{option}" if option else "")
+    following = dict(pairwise(PUBLIC if channel == "public" else PREVIEW)).get(step)
+    command = f"nox -s {following}{' --' if index else ''}" if following else "release-channels status"
+    return f"{command} --index {index}" if index else command
 
 
 SESSION_NAMES = (
