@@ -58,7 +58,7 @@ def test_a_remotes_name_is_never_an_option(repo: Repo, tmp_path: Path) -> None:
     git = Git.open(repo.root)
     sha = git.commit("HEAD").sha
     for remote in (f"--upload-pack=touch {trap};", f"--receive-pack=touch {trap};"):
-        assert not git.can_read(remote)
+        assert not git.find_refs(remote).is_answered
         assert not git.list_remote(remote).is_answered
         assert git.remote_tag("v1", sha, remote) is None
         assert git.push_addresses(remote) == ()

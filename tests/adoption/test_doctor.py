@@ -392,7 +392,7 @@ FILTERED: dict[str, tuple[str, DiagnosisSeverity, str]] = {
 def test_a_path_filter_of_the_tests_is_found(on: str, severity: DiagnosisSeverity, message: str) -> None:
     """An error where a push to main starts no tests, otherwise a note with the filter."""
     files = FILES | {".github/workflows/test.yml": f"on: {on}\njobs: {{}}\n"}
-    found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"), BUMPED)
+    found = diagnose_workflows(files, Config(), publishers(Config(), "acme/demo"), lambda: BUMPED)
     (finding,) = (finding for finding in found if finding.topic == "tests")
     assert (finding.severity, message in finding.message) == (severity, True), finding.message
 

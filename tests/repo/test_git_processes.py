@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from invoke.tasks import Task
 
+from release_channels import tasks
 from release_channels.model.outcome import Result
-from tests.commands.doing import tag
+from tests.commands.doing import run_task, tag
 from tests.conftest import MakeRepo, RunSession
 from tests.support.git_processes import counted_git
 from tests.support.projects import Sample
@@ -25,7 +28,7 @@ def project(make_repo: MakeRepo, pages: int) -> Repo:
 def test_a_tag_starts_few_git_processes(
     make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pages: int
 ) -> None:
-    """The pages of a project are read by one process, and the remote is listed before, for and after the tag.
+    """The pages of a project are read by one process, and the remote is listed before and after the tag.
 
     Nine of them read the state that the next step follows from, once the tag is pushed.
     """
@@ -33,8 +36,30 @@ def test_a_tag_starts_few_git_processes(
     with counted_git(monkeypatch, tmp_path / "traces") as processes:
         assert tag(repo) == 0
     commands = processes.commands()
-    assert len(commands) <= 23, commands
-    assert [words[0] for words in commands].count("ls-remote") == 5
+    assert len(commands) <= 21, commands
+    assert [words[0] for words in commands].count("ls-remote") == 3
+
+
+READING: dict[str, tuple[Task[Any], dict[str, object], int, int]] = {
+    "status": (tasks.status, {}, 11, 1),
+    "doctor, which shows the next step": (tasks.doctor, {}, 20, 2),
+    "bump, which does": (tasks.bump, {"dry_run": True}, 15, 2),
+    "tag, refused, which does": (tasks.tag, {"dry_run": True}, 20, 2),
+}
+
+
+@pytest.mark.parametrize("case", READING)
+def test_a_task_that_reads_lists_the_remote_once_and_once_more_for_the_next_step(
+    make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str
+) -> None:
+    """Each listing is a request that takes the better part of a second where the remote is far away."""
+    task, options, most, listings = READING[case]
+    repo = make_repo(sample("1.2.0.dev0", CHANGELOG_md=CHANGELOG))
+    with counted_git(monkeypatch, tmp_path / "traces") as processes:
+        run_task(repo.root, task, index="local", **options)
+    commands = processes.commands()
+    assert [words[0] for words in commands].count("ls-remote") == listings, "\n".join(map(" ".join, commands))
+    assert len(commands) <= most, commands
 
 
 def test_the_decision_for_a_preview_starts_few_git_processes(

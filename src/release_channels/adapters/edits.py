@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from release_channels.adapters import console
-from release_channels.adapters.files import atomic_write, locate, reporting_unwritable
+from release_channels.adapters.files import GITHUB, atomic_write, locate, reporting_unwritable
 from release_channels.adapters.git import Git
 from release_channels.adapters.interrupts import signals_held
 from release_channels.errors import RefusedError
@@ -120,14 +122,21 @@ def show_edits(changes: Sequence[Change]) -> None:
 
 
 def reader(git: Git) -> Read:
-    """Return a function that reads tracked files of the working tree; it returns None for any other path."""
+    """Return a function that reads tracked files of the working tree; it returns None for any other path.
+
+    They are listed once, with the first file.
+    """
+    tracked = cache(lambda: frozenset(git.tracked_files()))
 
     def read(path: str) -> bytes | None:
         file = locate(git.root, path)
         if file.is_symlink():
             where = file.readlink().as_posix()
             raise SymbolicLinkError(path, where, f"{path} is a symbolic link", hint="put the file itself in its place")
-        return file.read_bytes() if file.is_file() and git.tracks(path) else None
+        return file.read_bytes() if file.is_file() and is_tracked(path) else None
+
+    def is_tracked(path: str) -> bool:
+        return git.tracks(path) if path.startswith(GITHUB) else posixpath.normpath(path) in tracked()
 
     return read
 

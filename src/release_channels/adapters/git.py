@@ -286,12 +286,12 @@ class Git:
         commit = self._objects.find_commit(revision)
         return commit is not None and b"\nparent " not in commit.content.partition(b"\n\n")[0]
 
-    def tag(self, name: str, commit: str, remote: str) -> Tag | None:
+    def tag(self, name: str, commit: str, remote: str, listed: RemoteRefs | None = None) -> Tag | None:
         """Find a tag, first in this clone, then on the remote, with the relation of a commit to it."""
         here = self.local_tag(name, commit)
         if here is not None or self.remote_url(remote) is None:
             return here
-        return self.remote_tag(name, commit, remote)
+        return self.remote_tag(name, commit, remote, listed)
 
     def list_remote(self, remote: str, *refs: str) -> RemoteRefs:
         """List the current refs of a remote: the given ones, or all.
@@ -306,13 +306,20 @@ class Git:
         commits = {name: value for value, name in pairs if not value.startswith("ref: ")}
         return RemoteRefs(commits, head.removeprefix("ref: "), asked.code == 0, asked.messages)
 
+    def find_refs(self, remote: str) -> RemoteRefs:
+        """List all current refs of a remote; one that takes more than a minute has not answered."""
+        try:
+            return self.list_remote(remote)
+        except CommandError as stop:
+            return RemoteRefs({}, "", is_answered=False, messages=str(stop))
+
     def remote_tag(self, name: str, commit: str, remote: str, listed: RemoteRefs | None = None) -> Tag | None:
         """Find a tag on the remote, now or in an earlier listing; None also if the remote does not answer."""
+        listed = listed or self.find_refs(remote)
+        target = listed.commit_of_tag(name)
+        if target is None:
+            return None
         try:
-            listed = listed or self.list_remote(remote, *_tag_refs(name))
-            target = listed.commit_of_tag(name)
-            if target is None:
-                return None
             self._fetch(remote, f"refs/tags/{name}", target)
         except CommandError:  # too slow: the same as no answer
             return None
@@ -327,13 +334,6 @@ class Git:
         if not listed.is_answered:
             raise RefusedError(f"the tags of {remote} cannot be read", hint=listed.messages)
         return listed.commit_of_tag(name)
-
-    def can_read(self, remote: str) -> bool:
-        """Check whether a remote answers: a job without credentials cannot read a private one."""
-        try:
-            return self.list_remote(remote, "HEAD").is_answered
-        except CommandError:  # too slow: the same as no answer
-            return False
 
     def local_tag(self, name: str, commit: str) -> Tag | None:
         """Find a tag of this clone, with the relation of a commit to it."""

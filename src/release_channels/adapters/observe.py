@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.adapters.distributions import project_urls
-from release_channels.adapters.git import Git
+from release_channels.adapters.git import Git, RemoteRefs
 from release_channels.adapters.index import LOCAL, Index, fetch_metadata, read_index
 from release_channels.adapters.process import run_pair
 from release_channels.adapters.trusted_settings import require_default_branch_settings, require_same
@@ -107,8 +107,17 @@ def relation_to_main(git: Git, commit: Commit, config: Config, env: Mapping[str,
     return Relation.ANCESTOR if compared.contains_head else Relation.UNKNOWN
 
 
-def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Mapping[str, str]) -> Tag | None:
+def read_tag(
+    git: Git,
+    name: str | None,
+    commit: Commit,
+    config: Config,
+    env: Mapping[str, str],
+    listed: RemoteRefs | None = None,
+) -> Tag | None:
     """Find a release tag on the remote, or in this clone if there is no remote.
+
+    `listed` is an earlier listing of the remote's refs.
 
     Raises: RefusedError if neither the remote nor GitHub's API answers.
     """
@@ -116,8 +125,9 @@ def read_tag(git: Git, name: str | None, commit: Commit, config: Config, env: Ma
         return None
     if not git.remote_url(config.remote):
         return git.local_tag(name, commit.sha)
-    tag = git.remote_tag(name, commit.sha, config.remote)
-    if tag is not None or git.can_read(config.remote):
+    listed = listed or git.find_refs(config.remote)
+    tag = git.remote_tag(name, commit.sha, config.remote, listed)
+    if tag is not None or listed.is_answered:
         return tag
     stop = RefusedError(f"the tags of {config.remote} cannot be read", hint=_KEEP)
     with _through_api(git, config, env, stop) as github:

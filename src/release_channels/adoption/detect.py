@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -186,10 +186,10 @@ class PushGap:
     is_total: bool = False
 
 
-def find_gap(tests: Value, path: str, main: str, bumped: Collection[str]) -> PushGap | None:
+def find_gap(tests: Value, path: str, main: str, bumped: Callable[[], Collection[str]]) -> PushGap | None:
     """Find pushes to main for which the test workflow does not run or may be cancelled; None if there are none.
 
-    `bumped` are the files that the commit of a `bump` changes.
+    `bumped` returns the files that the commit of a `bump` changes; without a filter of paths it is not called.
     """
     on = tests["on"]
     without = "a commit without a run gets no preview and no tag"
@@ -199,9 +199,9 @@ def find_gap(tests: Value, path: str, main: str, bumped: Collection[str]) -> Pus
         fix = f"put `push: branches: [{main}]` under its `on:`"
         return PushGap(f"{message}: it has {filters}" if filters else message, fix, is_total=True)
     if paths := filters_of(on["push"], "paths"):
-        if bumped and not is_started(on, push_to(main, bumped)):
+        if (files := bumped()) and not is_started(on, push_to(main, files)):
             without = (
-                f"the commit of `release-channels bump` ({', '.join(bumped)}) gets no run, "
+                f"the commit of `release-channels bump` ({', '.join(files)}) gets no run, "
                 "so `release-channels tag` refuses it"
             )
         message = f"{path} runs only for some pushes to {main}, by {paths}: {without}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,8 @@ class ProjectSnapshot:
     tasks_path: str = TASKS
     unlisted: tuple[UnlistedCopy, ...] = ()
     """The copies of the version that no setting lists."""
-    bumped: tuple[str, ...] = ()
-    """The files that the commit of a `bump` changes."""
+    bumped: Callable[[], tuple[str, ...]] = tuple
+    """Returns the files that the commit of a `bump` changes."""
 
     @property
     def pyproject(self) -> Mapping[str, Any]:
@@ -60,12 +61,14 @@ class ProjectSnapshot:
         return tomllib.loads(self.project.text)
 
 
-def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = True) -> ProjectSnapshot:
-    """Read a project.
+def inspect_project(
+    root: Path, env: Mapping[str, str], *, git: Git | None = None, asks_github: bool = True
+) -> ProjectSnapshot:
+    """Read a project, with its repository where that is open already.
 
     Raises: RefusedError where there is no repository, or no project that can be released.
     """
-    git, tree = Git.open(root, adopts=True), Tree(root)
+    git, tree = git or Git.open(root, adopts=True), Tree(root)
     project = tree.project()
     remotes = git.remotes()
     remote = _choose(remotes, project.config.remote)
@@ -97,7 +100,7 @@ def inspect_project(root: Path, env: Mapping[str, str], *, asks_github: bool = T
         directory=git.directory,
         tasks_path=tasks_path,
         unlisted=unlisted_copies(project, tree.read, git.tracked_files(), finals=finals),
-        bumped=bumped_files(project, tree.read),
+        bumped=partial(bumped_files, project, tree.read),
     )
 
 

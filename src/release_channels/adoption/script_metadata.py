@@ -7,9 +7,8 @@ Source: the inline script metadata specification (once PEP 723).
 from __future__ import annotations
 
 import re
-from typing import Any
+import tomllib
 
-import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -27,7 +26,7 @@ def tool_requirement(text: str, path: str) -> str | None:
 
     Raises: RefusedError for a block that cannot be read.
     """
-    return next((one for one in _requirements(_read(text, path)) if _name(one) == TOOL), None)
+    return next((one for one in _read_requirements(text, path) if _name(one) == TOOL), None)
 
 
 def needs_nox(text: str, path: str) -> bool:
@@ -35,7 +34,7 @@ def needs_nox(text: str, path: str) -> bool:
 
     Raises: RefusedError for a block that cannot be read.
     """
-    return any(_name(one) == "nox" for one in _requirements(_read(text, path)))
+    return any(_name(one) == "nox" for one in _read_requirements(text, path))
 
 
 def with_requirement(text: str, path: str, requirement: str) -> str:
@@ -43,8 +42,10 @@ def with_requirement(text: str, path: str, requirement: str) -> str:
 
     Raises: RefusedError for a block that cannot be read.
     """
-    document = _read(text, path)
-    wanted = [one for one in _requirements(document) if _name(one) != TOOL]
+    import tomlkit  # a tenth of a second, and a noxfile that is as it should be needs none
+
+    wanted = [one for one in _read_requirements(text, path) if _name(one) != TOOL]
+    document = tomlkit.parse(_content(text))
     if not any(_name(one) == "nox" for one in wanted):
         wanted.insert(0, "nox")
     document.setdefault("requires-python", REQUIRES_PYTHON)
@@ -52,7 +53,7 @@ def with_requirement(text: str, path: str, requirement: str) -> str:
     for one in [*wanted, requirement]:
         array.append(one)
     document["dependencies"] = array.multiline(True)
-    block = _written(document)
+    block = _written(tomlkit.dumps(document))
     found = _find(text)
     if found is not None:
         return text[: found.start()] + block + text[found.end() :]
@@ -65,16 +66,17 @@ def _find(text: str) -> re.Match[str] | None:
     return next((found for found in _BLOCK.finditer(text) if found["type"] == "script"), None)
 
 
-def _read(text: str, path: str) -> tomlkit.TOMLDocument:
+def _content(text: str) -> str:
     found = _find(text)
     lines = found["content"].splitlines() if found else []
+    return "".join(f"{line[2:] if line.startswith('# ') else line[1:]}\n" for line in lines)
+
+
+def _read_requirements(text: str, path: str) -> list[str]:
     try:
-        return tomlkit.parse("".join(f"{line[2:] if line.startswith('# ') else line[1:]}\n" for line in lines))
-    except tomlkit.exceptions.TOMLKitError as err:
+        document = tomllib.loads(_content(text))
+    except tomllib.TOMLDecodeError as err:
         raise RefusedError(f"the script block of {path} is not valid TOML: {err}", hint="fix it") from err
-
-
-def _requirements(document: Any) -> list[str]:
     return [str(one) for one in document.get("dependencies", [])]
 
 
@@ -85,6 +87,6 @@ def _name(requirement: str) -> str:
         return ""
 
 
-def _written(document: tomlkit.TOMLDocument) -> str:
-    lines = tomlkit.dumps(document).rstrip("\n").splitlines()
+def _written(content: str) -> str:
+    lines = content.rstrip("\n").splitlines()
     return "\n".join(["# /// script", *(f"# {line}" if line else "#" for line in lines), "# ///"])

@@ -7,8 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-import tomlkit
-
 from release_channels.errors import RefusedError
 from release_channels.model.config import TABLE
 from release_channels.project.edit import prove_content
@@ -27,6 +25,8 @@ def with_settings(text: str, settings: Mapping[str, object], path: str) -> str:
     """
     if not settings:
         return text
+    import tomlkit  # a tenth of a second, and settings that are complete need none
+
     expected = tomllib.loads(text)
     has_table = bool(_table(expected))
     _put_all(expected, settings)
@@ -50,6 +50,8 @@ def with_settings(text: str, settings: Mapping[str, object], path: str) -> str:
 
 def _section(settings: Mapping[str, object]) -> str:
     """Write the table for the end of a file."""
+    import tomlkit
+
     document: dict[str, Any] = {}
     _put_all(document, settings)
     return tomlkit.dumps(document)

@@ -91,9 +91,11 @@ def _newest_shared(
     git: Git, commit: Commit, project: Project, tags: Mapping[Version, str], env: Mapping[str, str]
 ) -> str | None:
     """Return the newest tag that the remote has on the same commit; every tag counts where there is no remote."""
+    remote = project.config.remote
+    listed = git.find_refs(remote) if tags and git.remote_url(remote) else None
     for version in sorted(tags, reverse=True):
         here = git.local_tag(tags[version], commit.sha)
-        there = read_tag(git, tags[version], commit, project.config, env)
+        there = read_tag(git, tags[version], commit, project.config, env, listed)
         if here is not None and there is not None and here.commit == there.commit:
             return tags[version]
     return None

@@ -123,15 +123,16 @@ def _taken(context: TaskContext) -> set[Version]:
 def _find_tag(context: TaskContext, name: str) -> Tag:
     """Find a tag; the remote's word counts, and one that is elsewhere here was moved."""
     remote, sha = context.config.remote, context.commit.sha
-    names = context.git.tag_names(remote)
-    here = context.git.tag(name, sha, remote) if name in names else None
+    listed = context.git.find_refs(remote) if context.git.remote_url(remote) else None
+    names = context.git.tag_names(remote, listed)
+    here = context.git.tag(name, sha, remote, listed) if name in names else None
     if here is None:
         known = release_tags(context.config.tag_format, names)
         newest = f"the newest is {known[max(known)]}" if known else "there is none yet"
         raise RefusedError(f"there is no tag {name}", hint=newest)
-    if context.git.remote_url(remote) is None:
+    if listed is None:
         return here
-    there = context.git.remote_tag(name, sha, remote)
+    there = context.git.remote_tag(name, sha, remote, listed)
     if there is None:
         raise RefusedError(
             f"the tag {name} is in this clone but not on {remote}",

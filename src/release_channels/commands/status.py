@@ -46,6 +46,7 @@ from release_channels.project.plan_edits import bumped_files, compare_copies
 from release_channels.project.pyproject import Project
 
 if TYPE_CHECKING:
+    from release_channels.adapters.git import RemoteRefs
     from release_channels.adapters.github.client import GitHub
 
 _DEPLOYMENTS = 10
@@ -72,14 +73,16 @@ def read_status(context: TaskContext, now: datetime | None = None) -> StatusRepo
     """Read main, tags, index and GitHub, and determine the next command."""
     now = now or datetime.now(UTC)
     github = TolerantGitHub(None)
-    tip, project = _main(context, github.unseen)
+    has_remote = context.git.remote_url(context.config.remote) is not None
+    listed = context.git.find_refs(context.config.remote) if has_remote else None
+    tip, project = _main(context, listed, github.unseen)
     request = Request(Channel.PREVIEW, index=context.index.name, may_count=True)
     seen = observe(context.git, project, tip, context.index, request, asks_main=False)
     plan = decide(seen, request, project.config)
-    tags, is_silent = _tags(context, seen.index.releases, github.unseen)
+    tags = _tags(context, listed, seen.index.releases, github.unseen)
     _connect(context, github)
     try:
-        return _read(context, github, tip, project, seen, plan, tags, now, is_silent=is_silent)
+        return _read(context, github, tip, project, seen, plan, tags, now, listed)
     finally:
         if github.github is not None:
             github.github.close()
@@ -151,17 +154,17 @@ def _read(
     plan: Plan,
     tags: Mapping[Version, str],
     now: datetime,
-    *,
-    is_silent: bool,
+    listed: RemoteRefs | None,
 ) -> StatusReport:
     subject = _in_question(project, tags)
     tag = tags.get(subject) if subject else None
     release, asked = _github_release(github, tag)
     files = seen.index.releases.get(subject, ()) if subject else ()
-    is_old = tag is not None and not files and _is_old(context, tag, tip)
+    tagged = _commit_of(context, tag, tip, listed)
+    is_old = tagged is not None and not files and _is_old(context, tagged, tip)
     lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
     behind = _behind(context, seen, tip)
-    workflow, is_running = _workflow(context, github, tip, tag if lacks else None, plan, behind)
+    workflow, is_running = _workflow(context, github, tip, (tagged or tip.sha) if lacks else None, plan, behind)
     following = _following(context, project, plan)
     ahead = _ahead(context, github, tip, project, following)
     standing = ReleaseStatus(
@@ -169,15 +172,15 @@ def _read(
         is_written=project.source.is_written, following=following, ahead=ahead, is_old_tag=is_old,
         has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(*_at_release(context, tip, project), following),
-        remote=project.config.remote, has_remote=context.git.remote_url(project.config.remote) is not None,
-        is_remote_silent=is_silent, above=_above(context, seen, plan, tags),
+        remote=project.config.remote, has_remote=listed is not None,
+        is_remote_silent=listed is not None and not listed.is_answered, above=_above(context, seen, plan, tags),
     )  # fmt: skip
     newest = seen.index.newest_final()
     return StatusReport(
         seen=seen,
         plan=plan,
         behind=behind,
-        public_commit=_commit_of(context, tags.get(newest), tip) if newest else None,
+        public_commit=_commit_of(context, tags.get(newest), tip, listed) if newest else None,
         subject=subject if tag else None,
         tag=tag,
         release=release,
@@ -243,13 +246,13 @@ def _index(context: TaskContext) -> str:
     )
 
 
-def _is_old(context: TaskContext, tag: str, tip: Commit) -> bool:
-    """Return whether a tag is older than the release workflows and so lacks nothing.
+def _is_old(context: TaskContext, tagged: str, tip: Commit) -> bool:
+    """Return whether a tag's commit is older than the release workflows and so lacks nothing.
 
     Practice needs no workflows: there a tag is old if they came after it, or the project has no session yet.
     """
-    path, tagged = f"{WORKFLOWS}/{context.config.public_workflow}", _commit_of(context, tag, tip)
-    if tagged is None or context.git.read_file(tagged, path) is not None:
+    path = f"{WORKFLOWS}/{context.config.public_workflow}"
+    if context.git.read_file(tagged, path) is not None:
         return False
     here = context.git.files_at(tip.sha)
     return context.index.name not in FOR_PRACTICE or path in here or not {NOXFILE, OWN_NOXFILE}.intersection(here)
@@ -263,15 +266,15 @@ def _has_workflows(context: TaskContext) -> bool:
     return repository_name(context.config.repository, remote_url, context.env) is not None
 
 
-def _main(context: TaskContext, unseen: list[str]) -> tuple[Commit, Project]:
+def _main(context: TaskContext, listed: RemoteRefs | None, unseen: list[str]) -> tuple[Commit, Project]:
     """Find main's tip on the remote, as fetched now; HEAD where it cannot be read, which is said."""
     config = context.config
     main = f"{config.remote}/{config.main_branch}"
-    if context.git.remote_url(config.remote) is None:
+    if listed is None:
         unseen.append(f"{main}: there is no remote {config.remote}, so HEAD is used instead")
         return context.commit, context.project
     try:
-        tip = context.git.commit(context.git.remote_tip(config.remote, config.main_branch))
+        tip = context.git.commit(context.git.remote_tip(config.remote, config.main_branch, listed))
     except ReleaseError as stop:
         unseen.append(f"{main}: {stop}, so HEAD is used instead")
         return context.commit, context.project
@@ -289,21 +292,23 @@ def _ahead(
         return None
 
 
-def _tags(context: TaskContext, released: Collection[Version], unseen: list[str]) -> tuple[Mapping[Version, str], bool]:
-    """Return the release tags, and whether the remote did not tell its own.
+def _tags(
+    context: TaskContext, listed: RemoteRefs | None, released: Collection[Version], unseen: list[str]
+) -> Mapping[Version, str]:
+    """Return the release tags.
 
     Beside a real index those of this clone alone do not count: they are practice.
     """
     config, git = context.config, context.git
-    practises = context.index.name in FOR_PRACTICE or git.remote_url(config.remote) is None
+    practises = context.index.name in FOR_PRACTICE or listed is None
     try:
-        names = git.tag_names(config.remote) if practises else git.remote_tag_names(config.remote)
+        names = (git.tag_names if practises else git.remote_tag_names)(config.remote, listed)
     except ReleaseError as stop:
         instead = "the tags of this clone are used instead" if practises else "none is known"
         unseen.append(f"tags: {stop}, so {instead}")
         here = git.tags_before(context.commit.sha) if practises else ()
-        return release_tags(config.tag_format, here, released), True
-    return release_tags(config.tag_format, names, released), False
+        return release_tags(config.tag_format, here, released)
+    return release_tags(config.tag_format, names, released)
 
 
 def _behind(context: TaskContext, seen: Observed, tip: Commit) -> int | None:
@@ -323,8 +328,8 @@ def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | Non
     return max(tags, default=None)
 
 
-def _commit_of(context: TaskContext, tag: str | None, tip: Commit) -> str | None:
-    found = context.git.tag(tag, tip.sha, context.config.remote) if tag else None
+def _commit_of(context: TaskContext, tag: str | None, tip: Commit, listed: RemoteRefs | None) -> str | None:
+    found = context.git.tag(tag, tip.sha, context.config.remote, listed) if tag else None
     return found.commit if found else None
 
 
@@ -357,12 +362,12 @@ def _github_release(github: TolerantGitHub, tag: str | None) -> tuple[GitHubRele
 
 
 def _workflow(
-    context: TaskContext, github: TolerantGitHub, tip: Commit, tag: str | None, plan: Plan, behind: int | None
+    context: TaskContext, github: TolerantGitHub, tip: Commit, tagged: str | None, plan: Plan, behind: int | None
 ) -> tuple[str, bool]:
-    """Describe the state of the next workflow: the public one for a tag, else the first that has not passed."""
+    """Describe how the next workflow stands: the public one for a tag's commit, else the first that has not passed."""
     config = context.config
-    if tag is not None:
-        return _run(github, config.public_workflow, _commit_of(context, tag, tip) or tip.sha)
+    if tagged is not None:
+        return _run(github, config.public_workflow, tagged)
     if not behind or plan.reason not in (Reason.OPEN, Reason.ALREADY, Reason.LATE):
         return "", False
     # What somebody started by hand, for a branch or to try it out, is listed under main's commit and tells nothing.

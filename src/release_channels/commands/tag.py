@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from release_channels.adapters import console
-from release_channels.adapters.git import create_tag, delete_tag, push_tag
+from release_channels.adapters.git import RemoteRefs, create_tag, delete_tag, push_tag
 from release_channels.adapters.github.follow_run import Waiting, wait_for_run
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.cli.context import TaskContext
@@ -51,26 +51,27 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
     name = tag_of(context.config.tag_format, version)
     refuse_practice(context, f"the tag {name}", "`release-channels tag --index pypi` makes the real one")
     remote = context.config.remote
-    there = context.git.remote_tag(name, context.commit.sha, remote)
+    listed = context.git.list_remote(remote)
+    there = context.git.remote_tag(name, context.commit.sha, remote, listed)
     # A tag that should never have been made, such as one of a dev release, is asked about all the same.
     if there is not None and there.relation is Relation.SAME and not version.is_prerelease:
         already = f"{name} is on {remote} already, on commit {context.commit.short}: nothing to do"
         outcome = _outcome(context, version, Result.DONE, already)
     else:
-        rows = _ask(context, request, version, name)
+        rows = _ask(context, request, version, name, listed)
         if request.wait and not dry_run and _only_tests(rows):
             _wait_for_tests(context, waiting)
-            rows = _ask(context, request, version, name)
+            rows = _ask(context, request, version, name, context.git.list_remote(remote))
         outcome = _tag(context, request, version, name, rows, dry_run=dry_run)
     if request.watch and not dry_run:
         return _watch(context, outcome, name, waiting)
     return outcome
 
 
-def _ask(context: TaskContext, request: TagRequest, version: Version, name: str) -> tuple[Row, ...]:
+def _ask(context: TaskContext, request: TagRequest, version: Version, name: str, listed: RemoteRefs) -> tuple[Row, ...]:
     console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
     with console.progress("looking at main, the tags, the index and GitHub", is_short=True):
-        rows = check_tag_preconditions(context, version, sign=request.sign, names_commit=request.names_commit)
+        rows = check_tag_preconditions(context, version, listed, sign=request.sign, names_commit=request.names_commit)
     show(rows, context.index.name)
     return rows
 

@@ -56,15 +56,14 @@ class Row:
 
 
 def check_tag_preconditions(
-    context: TaskContext, version: Version, *, sign: bool = False, names_commit: bool = False
+    context: TaskContext, version: Version, listed: RemoteRefs, *, sign: bool = False, names_commit: bool = False
 ) -> tuple[Row, ...]:
-    """Run every check, whatever the others find."""
+    """Run every check, whatever the others find; `listed` are the refs of the remote."""
     try:
         state = context.read_index()
         index = _on_index(state, version, context.index.title)
     except RefusedError as stop:
         state, index = IndexState(context.index.name), Row("index", Answer.NO, str(stop), stop.hint)
-    listed = context.git.list_remote(context.config.remote)
     return (
         *_tree(context),
         *_commit(context, version, state, listed),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -56,12 +56,12 @@ _FEW = 5
 
 def examine(context: TaskContext, tasks: tuple[str, ...], now: datetime | None = None) -> tuple[Diagnosis, ...]:
     """Return the findings about everything visible from here; what is not visible is a finding, too."""
-    snapshot = inspect_project(context.root, context.env)
+    snapshot = inspect_project(context.root, context.env, git=context.git)
     return (
         *_files(context, snapshot, tasks),
-        *diagnose_git(context.config, context.git.remote_url(context.config.remote), context.git.tags_by_age()),
+        *diagnose_git(context.config, context.git.remote_url(context.config.remote), snapshot.tags),
         *_default_branch(context),
-        *_github(context),
+        *_github(context, snapshot.tags),
         *_index(context, now or datetime.now(UTC)),
     )
 
@@ -118,7 +118,7 @@ def _repository(context: TaskContext) -> str | None:
     return github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
 
 
-def _github(context: TaskContext) -> Iterator[Diagnosis]:
+def _github(context: TaskContext, tags: Sequence[str]) -> Iterator[Diagnosis]:
     name = _repository(context)
     if name is None:
         yield unknown(
@@ -137,9 +137,7 @@ def _github(context: TaskContext) -> Iterator[Diagnosis]:
         settings = _Reading(context, github.settings).read(name, branch, is_private=is_private)
     for what in settings.unseen:
         yield unknown(GITHUB, "not seen", what, "a token in GH_TOKEN with that right, or `gh auth login`")
-    yield from diagnose_github(
-        settings, context.config, context.git.tags_by_age(), gate_secrets(context.config)
-    )  # fmt: skip
+    yield from diagnose_github(settings, context.config, tags, gate_secrets(context.config))
 
 
 class _Reading:

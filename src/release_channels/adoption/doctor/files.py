@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from packaging.version import Version
@@ -143,7 +143,10 @@ def diagnose_tool(noxfile: str, requirement: str, locked: LockedTool | None, run
 
 
 def diagnose_workflows(
-    workflows: Mapping[str, str], config: Config, wanted: tuple[Publisher, ...], bumped: Collection[str] = ()
+    workflows: Mapping[str, str],
+    config: Config,
+    wanted: tuple[Publisher, ...],
+    bumped: Callable[[], Collection[str]] = tuple,
 ) -> Iterator[Diagnosis]:
     """Check the workflows' file names against the publishers, and the project's other workflows."""
     for publisher in wanted:
@@ -180,7 +183,7 @@ def _names(workflows: Mapping[str, str], publisher: Publisher) -> Diagnosis:
     return passed(AREA, "names", f"{publisher.workflow} publishes from {publisher.environment}, as the settings say")
 
 
-def _tests(workflows: Mapping[str, str], config: Config, bumped: Collection[str]) -> Diagnosis:
+def _tests(workflows: Mapping[str, str], config: Config, bumped: Callable[[], Collection[str]]) -> Diagnosis:
     path = f"{WORKFLOWS}/{config.test_workflow}"
     if path not in workflows:
         return error(
