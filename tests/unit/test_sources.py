@@ -25,6 +25,10 @@ def build(backend: str, requires: str = "") -> str:
 POETRY, HATCH, SETUP = build("poetry.core.masonry.api"), build("hatchling.build"), build("setuptools.build_meta")
 FLIT, PDM, MATURIN = build("flit_core.buildapi"), build("pdm.backend"), build("maturin")
 SCIKIT, MESON = build("scikit_build_core.build") + DYNAMIC, build("mesonpy") + DYNAMIC
+ARRAY = (
+    "[[tool.dynamic-metadata]]\nprovider = 'dynamic_metadata.template'\nfield = 'description'\nresult = 'x'\n"
+    "[[tool.dynamic-metadata]]\nprovider = 'dynamic_metadata.regex'\nfield = 'version'\ninput = 'x.txt'\n"
+)
 REGEX = "[tool.scikit-build.metadata.version]\nprovider = 'scikit_build_core.metadata.regex'\ninput = 'x.txt'\n"
 NAMED_POETRY = '[tool.poetry]\nname = "x-y"\n'
 HATCHED = HATCH + DYNAMIC + '[tool.hatch.version]\npath = "src/x/__init__.py"\n'
@@ -156,6 +160,7 @@ CASES: dict[str, Files] = {
     "scikit-build, its own pattern": at(
         SCIKIT + REGEX + "regex = 'project\\(x VERSION (?P<value>\\S+)\\)'\n", "x.txt", f"project(x VERSION «{OLD}»)\n"
     ),
+    "scikit-build 1": at(SCIKIT + ARRAY, "x.txt", f"{PLAIN}"),
     "meson": at(MESON, "meson.build", f"project('x', 'c', version: '«{OLD}»', license: 'MIT')\n"),
     "meson over lines": at(
         MESON,

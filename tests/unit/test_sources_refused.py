@@ -8,6 +8,7 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.project.pyproject import parse_project
 from tests.unit.test_sources import (
+    ARRAY,
     ATTR,
     BOM,
     DYNAMIC,
@@ -210,6 +211,13 @@ REFUSED = {
         at(SCIKIT + "[tool.scikit-build.metadata.version]\nprovider = 'own'\n", "a", ""), "the provider 'own'", "[pro"),
     "scikit-build makes a text of it": (
         at(SCIKIT + REGEX + "result = '{value}.0'\n", "x.txt", "VERSION = '1'"), "of several parts", "[project]"),
+    "scikit-build 1, a provider of its own": (
+        at(SCIKIT + ARRAY.replace("dynamic_metadata.regex", "own"), "a", ""),
+        "[[tool.dynamic-metadata]] has the provider 'own'", "[project]"),
+    "scikit-build 1, the array says nothing of it": (
+        at(SCIKIT + ARRAY.replace("field = 'version'", "field = 'readme'"), "a", ""), "no provider", "[project]"),
+    "scikit-build 1, not an array": (
+        at(SCIKIT + "[tool]\ndynamic-metadata = 1\n", "a", ""), "no provider", "[project]"),
     "scikit-build, no group": (
         at(SCIKIT + REGEX + "regex = 'V (.+)'\n", "x.txt", "V 1"), "no group for the version", "(?P<value>…)"),
 }  # fmt: skip

@@ -38,6 +38,8 @@ TAGGED = {
     "scikit-build-core": (
         SCIKIT + "[tool.scikit-build]\nmetadata.version.provider = 'scikit_build_core.metadata.setuptools_scm'\n",
         PRETEND),
+    "scikit-build-core 1": (
+        SCIKIT + "[[tool.dynamic-metadata]]\nprovider = 'scikit_build_core.metadata.setuptools_scm'\n", PRETEND),
     "pdm scm": (PDM + DYNAMIC + "[tool.pdm.version]\nsource = 'scm'\n", "PDM_BUILD_SCM_VERSION"),
 }  # fmt: skip
 

@@ -173,13 +173,17 @@ def _meson(context: SourceContext) -> VersionSource:
 def _scikit_build(context: SourceContext) -> VersionSource:
     """Find the version as scikit-build-core does: by a provider of dynamic metadata.
 
-    Source: scikit-build-core's documentation of dynamic metadata.
+    Source: scikit-build-core's documentation of dynamic metadata, and that of dynamic-metadata, which 1.0 follows.
     """
-    settings = context.tool("scikit-build.metadata.version")
-    place, provider = f"{context.path} [tool.scikit-build.metadata.version]", settings.get("provider")
-    if provider == "scikit_build_core.metadata.setuptools_scm":
+    place, settings = f"{context.path} [tool.scikit-build.metadata.version]", _provider_table(context)
+    if settings is None:
+        settings = context.tool("scikit-build.metadata.version")
+    else:
+        place = f"{context.path} [[tool.dynamic-metadata]]"
+    provider = settings.get("provider")
+    if provider == _BY_TAGS:
         return tagged(context, TagTool.SCIKIT_BUILD)
-    if provider != "scikit_build_core.metadata.regex":
+    if provider not in _BY_PATTERN:
         raise unreadable(context, f"{place} has {f'the provider {provider!r}' if provider else 'no provider'}")
     if settings.get("result", "{value}") != "{value}" or settings.get("remove"):
         raise unreadable(context, f"{place} makes it of several parts")
@@ -187,6 +191,20 @@ def _scikit_build(context: SourceContext) -> VersionSource:
 
     named = {"path": settings.get("input"), "pattern": settings.get("regex")}
     return by_pattern(context, named, place, _SCIKIT_BUILD_PATTERN, "value")
+
+
+def _provider_table(context: SourceContext) -> Mapping[str, Any] | None:
+    """Return the entry of `[[tool.dynamic-metadata]]` that gives the version; None if there is none."""
+    entries = nested_table(context.document, "tool", context.path).get("dynamic-metadata")
+    tables = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    return next((one for one in tables if one.get("field") == "version" or one.get("provider") == _BY_TAGS), None)
+
+
+_BY_TAGS = "scikit_build_core.metadata.setuptools_scm"
+_BY_PATTERN = (
+    *("scikit_build_core.metadata.regex", "dynamic_metadata.regex"),
+    "dynamic_metadata.plugins.regex",  # its name up to dynamic-metadata 0.3
+)
 
 
 def _flit_scm(context: SourceContext) -> VersionSource:
