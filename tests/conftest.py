@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from filelock import FileLock
@@ -20,10 +22,9 @@ from tests.support.projects import Sample
 from tests.support.repo import Repo
 from tests.support.wheelhouse import compile_wheels, fill
 
+Item = TypeVar("Item")
 _FOREIGN = ("UV_", "PIP_", "GITHUB_", "ACTIONS_", "TWINE_", "GIT_", "RELEASE_CHANNELS_", "NOX")
 _HARMLESS = ("UV_PYTHON_DOWNLOADS", "UV_LINK_MODE")
-# A worker that came to one of these last would be the only one at work.
-_LONGEST = ("test_adopted_projects.py", "test_rehearse.py", "test_whole_release.py")
 # No sample hooks, and no housekeeping after each commit, fetch and push.
 _GIT_CONFIG = (
     "[user]\n\tname = Tester\n\temail = tester@example.com\n[init]\n\tdefaultBranch = main\n\ttemplateDir =\n"
@@ -50,17 +51,35 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect `full` cases unless --all is given; run first what starts programs, the longest first."""
+    if not config.getoption("--all"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
     items.sort(key=_order)
-    if config.getoption("--all"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("full")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    items[:] = share_out(items, _seconds, getattr(config, "workerinput", {}).get("workercount", 1))
 
 
-def _order(item: pytest.Item) -> tuple[bool, int, bool]:
-    place = _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST)
-    return "wheelhouse" not in _fixtures(item), place, "rehearsal" not in item.path.parts
+def share_out(items: Sequence[Item], seconds: Callable[[Item], float], workers: int) -> list[Item]:
+    """Put the longest at the heads of the workers' shares; the list is cut into as many equal shares as workers.
+
+    One that a worker came to last would be the only one at work.
+    """
+    longest = sorted(filter(seconds, items), key=seconds, reverse=True)
+    others = iter([item for item in items if not seconds(item)])
+    shares = [longest[number::workers] for number in range(workers)]
+    for share in shares[:-1]:
+        share += islice(others, max(0, len(items) // workers - len(share)))
+    return [*chain.from_iterable(shares), *others]
+
+
+def _seconds(item: pytest.Item) -> float:
+    """Return the limit of a test that has one of its own, in seconds."""
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker else 0.0
+
+
+def _order(item: pytest.Item) -> tuple[bool, bool]:
+    return "wheelhouse" not in _fixtures(item), "rehearsal" not in item.path.parts
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
