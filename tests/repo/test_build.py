@@ -316,13 +316,14 @@ def test_an_interrupted_build_leaves_nothing(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals, kind: str,
 ) -> None:  # fmt: skip
-    """No backend, no temporary directory; dist/ and release.json stay those of the last build."""
+    """No backend, no temporary file, not the backend's own either; dist/ and release.json are the last build's."""
     repo = make_repo(own_backend())
     assert _build(run_session, repo).result is Result.DONE
     mark, temporary = tmp_path / "backend-runs", tmp_path / "temporary"
     temporary.mkdir()
     body = (
-        f"def during(kind):\n    if kind == {kind!r}:\n        import time\n"
+        f"def during(kind):\n    if kind == {kind!r}:\n        import tempfile, time\n"
+        "        tempfile.mkstemp(suffix='.tar.gz')\n"
         f"        Path({str(mark)!r} + '.part').write_text(str(os.getpid()))\n"
         f"        os.rename({str(mark)!r} + '.part', {str(mark)!r})\n        time.sleep(60)\n"
     )

@@ -116,6 +116,7 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
     words = ("build", "--no-sources", "--no-create-gitignore", "--out-dir", str(out), *_constraints(recipe, project))
     words += without_pin(project, workplace)
     env = build_environment(env, recipe.commit.time, recipe.build_environment) | dict(recipe.environment)
+    env |= _temporary(workplace / "tmp")
     wait_past_commit_second(recipe.commit.time)
     _uv_build("sdist", *words, "--sdist", cwd=project, env=env)
     sdist = _only(out, "*.tar.gz", "sdist")
@@ -123,6 +124,15 @@ def build_files(recipe: BuildSpec, workplace: Path, env: Mapping[str, str]) -> t
         normalize_sdist(sdist, recipe.commit.time)
     _uv_build("wheel", *words, "--wheel", cwd=_unpack(sdist, workplace / "unpacked"), env=env)
     return (sdist, _only(out, "*.whl", "wheel"))
+
+
+def _temporary(directory: Path) -> dict[str, str]:
+    """Make a directory for a backend's temporary files, and return its variables: one that is killed removes none.
+
+    Source: Python's documentation, tempfile.gettempdir.
+    """
+    directory.mkdir()
+    return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(directory))
 
 
 def _unpack(sdist: Path, directory: Path) -> Path:
