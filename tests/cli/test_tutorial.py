@@ -92,13 +92,11 @@ KINDS = {
     "tasks": "it has tasks of its own",
 }
 """Projects by the directory that has them, and what kind each is."""
-_QUICK = ("default",)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind in _QUICK else pytest.mark.full) for kind in KINDS]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_project_comes_to_both_channels_by_the_next_steps_alone(
     tmp_path: Path, offline: None, tools: str, kind: str
 ) -> None:
