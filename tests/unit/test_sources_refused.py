@@ -216,6 +216,9 @@ REFUSED = {
         "[[tool.dynamic-metadata]] has the provider 'own'", "[project]"),
     "scikit-build 1, the array says nothing of it": (
         at(SCIKIT + ARRAY.replace("field = 'version'", "field = 'readme'"), "a", ""), "no provider", "[project]"),
+    "scikit-build 1, the last entry counts": (
+        at(SCIKIT + ARRAY + "[[tool.dynamic-metadata]]\nprovider = 'own'\nfield = 'version'\n", "a", ""),
+        "the provider 'own'", "[project]"),
     "scikit-build 1, not an array": (
         at(SCIKIT + "[tool]\ndynamic-metadata = 1\n", "a", ""), "no provider", "[project]"),
     "scikit-build, no group": (

@@ -194,10 +194,11 @@ def _scikit_build(context: SourceContext) -> VersionSource:
 
 
 def _provider_table(context: SourceContext) -> Mapping[str, Any] | None:
-    """Return the entry of `[[tool.dynamic-metadata]]` that gives the version; None if there is none."""
+    """Return the entry of `[[tool.dynamic-metadata]]` that gives the version, the last one; None if there is none."""
     entries = nested_table(context.document, "tool", context.path).get("dynamic-metadata")
     tables = [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
-    return next((one for one in tables if one.get("field") == "version" or one.get("provider") == _BY_TAGS), None)
+    given = [one for one in tables if one.get("field") == "version" or one.get("provider") == _BY_TAGS]
+    return given[-1] if given else None
 
 
 _BY_TAGS = "scikit_build_core.metadata.setuptools_scm"
