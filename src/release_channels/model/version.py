@@ -82,11 +82,9 @@ def line_of(version: Version) -> Line:
             f"{version} is a local version, which no index takes", hint=f'write "{version.public}" without the +part'
         )
     if version.pre is not None:
-        base = _text(version.epoch, version.release)
         raise RefusedError(
             f"{version} is a pre-release ({version.pre[0]}{version.pre[1]}): no channel publishes it",
-            hint=f'main declares either a dev line ("{base}.dev0"), as `release-channels bump-dev` opens it, '
-            f'or the final ("{base}"), as `release-channels bump` writes it',
+            hint="`release-channels bump-dev` opens a dev line in its place; `release-channels bump` makes it final",
         )
     return Line.FINAL if version.dev is None else Line.DEV
 
