@@ -93,6 +93,22 @@ def test_tag_uses_the_configured_format(make_repo: MakeRepo) -> None:
     assert "refs/tags/release/1.2.0" in remote_refs(repo)
 
 
+@pytest.mark.parametrize("branch", ["main", "side"])
+def test_settings_that_are_not_pushed_are_to_be_pushed(
+    ready: Repo, capsys: pytest.CaptureFixture[str], branch: str
+) -> None:
+    """On main itself; another branch chooses no settings."""
+    ready.git("switch", "--quiet", "-C", branch)
+    ready.commit("adopt", {"pyproject.toml": final(settings='tag-format = "{version}"\n').pyproject()})
+    before = ready.fingerprint()
+    assert tag(ready) == 1
+    assert ready.fingerprint() == before
+    said = " ".join(capsys.readouterr().err.split())
+    assert "tag-format is '{version}' in the commit and 'v{version}' in origin/main" in said
+    assert ("`git push origin main` brings these settings there" in said) is (branch == "main")
+    assert ("a commit cannot choose its own" in said) is (branch == "side")
+
+
 def test_tag_accepts_an_older_commit_on_main(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """With --commit; the number of newer commits is shown."""
     older = ready.git("rev-parse", "HEAD")

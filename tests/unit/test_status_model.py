@@ -60,7 +60,23 @@ NEXT = {
         False,
         "release-channels tag --version 1.4.1",
     ),
-    "unfit": (release_status("1.2rc1", Reason.UNFIT), False, "fix the version on main"),
+    "behind, versions in tags, and its changelog is not ready": (
+        release_status("1.2.dev0", Reason.BEHIND, 3, is_written=False, above=Version("1.4.1"), lacks_text=True),
+        False,
+        "release-channels bump --to 1.4.1",
+    ),
+    "behind, versions in tags, and not pushed": (
+        release_status("1.2.dev0", Reason.BEHIND, 3, is_written=False, ahead=UnmergedBump("x", "git push")),
+        False,
+        "git push",
+    ),
+    "a pre-release": (release_status("1.2rc1", Reason.UNFIT), False, "release-channels bump-dev"),
+    "a pre-release, versions in tags": (
+        release_status("1.2rc1", Reason.UNFIT, is_written=False),
+        False,
+        "fix the version on main",
+    ),
+    "a local version": (release_status("1.2+here", Reason.UNFIT), False, "fix the version on main"),
     "half out": (
         release_status("1.2", Reason.CLOSED, unfinished="x"),
         False,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from release_channels.adapters.git import Git, RemoteRefs
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
+from release_channels.model.observed import Relation
 from release_channels.project.pyproject import PYPROJECT
 from release_channels.project.typed_toml import MAX_SETTINGS, decode, parse_toml
 
@@ -24,11 +27,20 @@ def require_default_branch_settings(git: Git, config: Config, listed: RemoteRefs
     for remote in dict.fromkeys((_USUAL, config.remote)):
         if git.remote_url(remote) is not None:
             branch, tip = git.default_tip(remote, listed if remote == config.remote else None)
-            require_same(config, git.read_file(tip, PYPROJECT), f"{remote}/{branch}")
+            push = partial(_push, git, remote, branch, tip)
+            require_same(config, git.read_file(tip, PYPROJECT), f"{remote}/{branch}", push=push)
 
 
-def require_same(config: Config, content: bytes | None, where: str) -> None:
+def _push(git: Git, remote: str, branch: str, tip: str) -> str:
+    """Return the command that brings HEAD to a default branch; empty on another branch."""
+    is_ahead = git.branch() == branch and git.relation(git.head(), tip) is Relation.DESCENDANT
+    return shlex.join(["git", "push", remote, branch]) if is_ahead else ""
+
+
+def require_same(config: Config, content: bytes | None, where: str, *, push: Callable[[], str] = str) -> None:
     """Require that a default branch's pyproject.toml has the same values for these settings.
+
+    `push` returns the command that brings the commit there, if one does.
 
     Raises: RefusedError that names every key that differs.
     """
@@ -40,11 +52,9 @@ def require_same(config: Config, content: bytes | None, where: str) -> None:
         if says != expected:
             wrong.append(f"{key} is {says!r} in the commit and {expected!r} in {where}")
     if wrong:
-        raise RefusedError(
-            "; ".join(wrong),
-            hint="the default branch's settings count: a commit cannot choose its own; "
-            f"release one that has the settings of {where}",
-        )
+        own = f"a commit cannot choose its own; release one that has the settings of {where}"
+        hint = f"`{command}` brings these settings there" if (command := push()) else own
+        raise RefusedError("; ".join(wrong), hint=f"the default branch's settings count: {hint}")
 
 
 def _table(content: bytes | None, where: str) -> Mapping[str, Any]:

@@ -19,10 +19,11 @@ from release_channels.adapters.files import atomic_write
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.adapters.local_index_history import practised_versions
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import TaskContext, open_context, open_project
+from release_channels.cli.context import TaskContext, open_context, open_project, reachable_tags
 from release_channels.commands.practice_guard import pushes_for_real
 from release_channels.commands.status_view import StatusReport
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
+from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
 from release_channels.model.next_step import (
@@ -163,9 +164,12 @@ def _read(
     tagged = _commit_of(context, tag, tip, listed)
     is_old = tagged is not None and not files and _is_old(context, tagged, tip)
     lacks = unfinished(files, release, now, asked=asked) if tag and not is_old else ""
-    behind = _behind(context, seen, tip)
+    newest = seen.index.newest_final()
+    public_commit = _commit_of(context, tags.get(newest), tip, listed) if newest else None
+    behind = _behind(context, seen, tip, public_commit)
     workflow, is_running = _workflow(context, github, tip, (tagged or tip.sha) if lacks else None, plan, behind)
-    following = _following(context, project, plan)
+    above = _above(context, seen, plan, tags)
+    following = max(filter(None, (_following(context, project, plan), above)), default=None)
     ahead = _ahead(context, github, tip, project, following)
     standing = ReleaseStatus(
         project.version, plan, behind, tag, lacks, workflow, is_running,
@@ -173,14 +177,13 @@ def _read(
         has_workflows=_has_workflows(context), adoption=_adoption(context),
         lacks_text=following is not None and _lacks_text(*_at_release(context, tip, project), following),
         remote=project.config.remote, has_remote=listed is not None,
-        is_remote_silent=listed is not None and not listed.is_answered, above=_above(context, seen, plan, tags),
+        is_remote_silent=listed is not None and not listed.is_answered, above=above,
     )  # fmt: skip
-    newest = seen.index.newest_final()
     return StatusReport(
         seen=seen,
         plan=plan,
         behind=behind,
-        public_commit=_commit_of(context, tags.get(newest), tip, listed) if newest else None,
+        public_commit=public_commit,
         subject=subject if tag else None,
         tag=tag,
         release=release,
@@ -278,7 +281,15 @@ def _main(context: TaskContext, listed: RemoteRefs | None, unseen: list[str]) ->
     except ReleaseError as stop:
         unseen.append(f"{main}: {stop}, so HEAD is used instead")
         return context.commit, context.project
-    return tip, open_project(context.git, tip, index=context.index.name, env=context.env)
+    project = open_project(context.git, tip, index=context.index.name, env=context.env)
+    is_unadopted = project.config == Config() and context.git.relation(context.commit.sha, tip.sha) in _ON_TOP
+    return tip, _with_settings(context, project, tip) if is_unadopted else project
+
+
+def _with_settings(context: TaskContext, project: Project, tip: Commit) -> Project:
+    """Return main's project with the settings that this clone brings it: those of an adoption that is not pushed."""
+    there = replace(project, config=context.config)
+    return there.with_tags(reachable_tags(context.git, tip.sha, context.config.tag_format))
 
 
 def _ahead(
@@ -311,14 +322,22 @@ def _tags(
     return release_tags(config.tag_format, names, released)
 
 
-def _behind(context: TaskContext, seen: Observed, tip: Commit) -> int | None:
-    """Count the commits that no preview has, if that can be known."""
-    if seen.index.newest_preview() is None:
-        return len(context.git.subjects("", tip.sha))
-    newest = seen.newest_preview
-    if newest is None or newest.commit is None or newest.relation is Relation.UNKNOWN:
-        return None
-    return len(context.git.subjects(newest.commit, tip.sha))
+def _behind(context: TaskContext, seen: Observed, tip: Commit, public: str | None) -> int | None:
+    """Count the commits that no preview has, if that can be known: at most those since the newest public release.
+
+    A preview of another line that names no commit was built by something else; there is none of main's line then.
+    """
+    preview, final = seen.index.newest_preview(), seen.index.newest_final()
+    kept = [version for version in seen.local_commits if version.is_devrelease and version in seen.index.releases]
+    practised = seen.local_commits[max(kept)] if kept else None
+    commit = (seen.newest_preview.commit if seen.newest_preview else None) or practised
+    if commit is not None:
+        is_known = context.git.relation(tip.sha, commit) is not Relation.UNKNOWN
+        return len(context.git.subjects(commit, tip.sha)) if is_known else None
+    is_other = preview is None or final_of(preview) != final_of(seen.version)
+    if is_other and (context.index.name == LOCAL or preview is None or (final is not None and preview < final)):
+        return len(context.git.subjects(public or "", tip.sha))
+    return None
 
 
 def _in_question(project: Project, tags: Mapping[Version, str]) -> Version | None:
@@ -437,8 +456,10 @@ def _ahead_of_release(context: TaskContext, tip: Commit, main: Project, followin
         return None
     if _lacks_text(context.project, context.read, following):
         project, read = context.working_tree()
-        is_ready = not _lacks_text(project, read, following)
-        return _uncommitted(context, project, read, following, "is ready for") if is_ready else None
+        if not _lacks_text(project, read, following):
+            return _uncommitted(context, project, read, following, "is ready for")
+        if main.source.is_written:
+            return None
     if context.commit.sha == tip.sha or (main.source.is_written and context.git.branch() != context.config.main_branch):
         return None  # a branch beside main has more than the final that main declares
     return _unmerged(context, "")

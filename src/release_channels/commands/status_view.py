@@ -167,7 +167,8 @@ class StatusReport:
         if self.behind is None:
             return "the number of commits on main without a preview is unknown"
         if not self.behind:
-            return "every commit on main is in that preview"
+            has_preview = self.seen.index.newest_preview() is not None
+            return "every commit on main is in that preview" if has_preview else "nothing new on main"
         return f"{self.behind} commit{'s' if self.behind != 1 else ''} on main in no preview"
 
     def _is_spent(self) -> bool:

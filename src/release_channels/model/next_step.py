@@ -74,6 +74,8 @@ class NextStep:
 
 
 _COMMIT = "commit and push the next change"
+_TAGGED_NEXT = (Reason.STAGED, Reason.BEHIND, Reason.SUPERSEDED)
+"""The reasons after which a version that comes from git tags needs a tag, which is on main's commit."""
 
 
 def next_step(status: ReleaseStatus) -> NextStep:
@@ -90,7 +92,7 @@ def _next_step(status: ReleaseStatus) -> NextStep:
     main, reason, practises = status.main, status.preview.reason, status.preview.index == "local"
     if status.unfinished:
         return _finish(status)
-    if status.ahead is not None and (status.is_written or reason is Reason.STAGED):
+    if status.ahead is not None and (status.is_written or reason in _TAGGED_NEXT):
         return NextStep(False, status.ahead.then, status.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
         return NextStep(False, status.task("bump-dev"), f"{main} is published, but main still declares it")
@@ -99,7 +101,7 @@ def _next_step(status: ReleaseStatus) -> NextStep:
             f"main's dev version {main} is older than the latest release, so installers would never pick its previews"
         )
         why = "; ".join(filter(None, (behind, status.preview.hint)))
-        by_tag = status.task("tag", "--version", str(status.above)) if status.above else "git fetch --tags"
+        by_tag = _release_by_tag(status, status.following or status.above) if status.above else "git fetch --tags"
         return NextStep(False, status.task("bump-dev") if status.is_written else by_tag, why)
     if reason is Reason.STAGED and status.is_old_tag and status.is_written:
         why = f"{status.tag} is older than the release workflows, and main still declares {main}"
@@ -116,7 +118,9 @@ def _next_step(status: ReleaseStatus) -> NextStep:
     if reason is Reason.STAGED:
         return NextStep(False, status.task("tag"), f"main declares {main}, which is not tagged yet")
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
-        return NextStep(False, "fix the version on main", f"{status.preview.message}; {status.preview.hint}")
+        is_pre = reason is Reason.UNFIT and main.pre is not None and status.is_written
+        fix = status.task("bump-dev") if is_pre else "fix the version on main"
+        return NextStep(False, fix, f"{status.preview.message}; {status.preview.hint}")
     if status.commits_since_preview and reason is not Reason.RELEASED:
         return _wait_for_preview(status)
     if status.ahead is not None:
@@ -156,8 +160,13 @@ def _next_release(status: ReleaseStatus) -> str:
         return "nox -s rehearse"  # the tag would be real
     if status.is_written:
         return status.task("bump")
-    following = str(status.following or following_release(status.main, status.preview.reason))
-    return status.task("bump", "--to", following) if status.lacks_text else status.task("tag", "--version", following)
+    return _release_by_tag(status, status.following or following_release(status.main, status.preview.reason))
+
+
+def _release_by_tag(status: ReleaseStatus, version: Version) -> str:
+    """Return the command that releases a version which no file declares, or first writes what names it."""
+    words = ("bump", "--to") if status.lacks_text else ("tag", "--version")
+    return status.task(*words, str(version))
 
 
 def following_release(main: Version, reason: Reason) -> Version:

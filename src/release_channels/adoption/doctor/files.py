@@ -94,12 +94,12 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
             )
         path = find_changelog(project.config, read, news)
         if path is None:
-            return passed(AREA, "changelog", "there is none; GitHub's own notes are used")
+            return passed(AREA, "changelog", "no file of a usual name; GitHub's own notes are used")
         document = read_changelog(path, read)
     except RefusedError as stop:
         return error(AREA, "changelog", str(stop), stop.hint)
     try:
-        if not news and line_of(project.version) is Line.DEV:
+        if not news and project.version.is_prerelease:
             # Only whether it can be done is asked: whatever the date, what would be written is thrown away.
             plan_release(document, final_of(project.version), date(2000, 1, 1), path, project.config.tag_format)
     except RefusedError as stop:
