@@ -35,6 +35,10 @@ _MODEL_CLIENTS = frozenset(
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
 _RUNS_TESTS = re.compile(
     r"\b(pytest|tox|unittest|nose2|trial)\b|\b(nox|hatch|pdm|poetry|make|just|invoke|inv)\b[^\n;&|]*\btests?\b"
+    # A script that is named after them: `scripts/test`, `bash ci/run-tests.sh`, `python test_all.py`.
+    r"|^\s*(?:(?:uv run|bash|sh|python3?)\s+)*(?:\./)?(?:[\w.-]+/)+(?:run[-_])?tests?(?:[-_]\w+)*(?:\.\w+)?(?:\s|$)"
+    r"|\bpython3?\s+(?:[\w.-]+/)*(?:run[-_])?tests?(?:[-_]\w+)*\.py\b",
+    re.MULTILINE,
 )
 # Events that only a workflow for commits listens to, unlike one for tags or at night.
 _OF_COMMITS = (push_to("any-other-branch"), Event("pull_request", "", ""))
