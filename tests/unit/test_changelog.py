@@ -161,7 +161,7 @@ def test_an_edit_that_loses_a_section_or_link_is_refused(after: str, lost: str) 
 
 
 UNREADY = {
-    "no heading": ("# C\n## 1.1.0\n- a\n", "no heading for unreleased changes", "## [Unreleased]"),
+    "no heading": ("# C\n## 1.1.0\n- a\n", "no heading for unreleased changes", "`## Unreleased` or `## 1.2.0`"),
     "empty file": ("", "no heading", "## [Unreleased]"),
     "only in code": ("```\n## Unreleased\n- a\n```\n", "no heading", "## [Unreleased]"),
     "two headings": ("## Unreleased\n- a\n## [Unreleased]\n- b\n", "2 headings", "write one"),
@@ -244,6 +244,18 @@ def found(names: set[str], changelog: str = "auto") -> str | None:
 def test_the_changelog_is_found(names: set[str], changelog: str, expected: str | None) -> None:
     """The configured file, otherwise one of the usual names."""
     assert found(names, changelog) == expected
+
+
+PAGES = ("docs/changelog.rst", "docs/source/changelog.rst", "docs/versionhistory.rst", "doc/source/release_notes.rst")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "docs/release-notes.md", "release-notes.md", "ChangeLog"])
+def test_a_page_with_sections_of_releases_is_found(path: str) -> None:
+    """A page of the documents counts as the changelog if it has a release, and after the usual names."""
+    text = b"# Notes\n\n## 1.0 (2026-01-02)\n\n- a\n" if path.endswith(".md") else b"1.0\n===\n\n- a\n"
+    assert find_changelog(Config(), {path: text}.get) == path
+    assert find_changelog(Config(), {path: b"How to release\n==============\n\n- tag it\n"}.get) is None
+    assert find_changelog(Config(), {path: text, "docs/NEWS.txt": text}.get) == "docs/NEWS.txt"
 
 
 @pytest.mark.parametrize(

@@ -300,8 +300,9 @@ def test_exact_and_loose_mentions_are_distinguished(line: str) -> None:
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0.dev0"), newer) == ()
 
 
-def test_changelogs_may_mention_old_versions() -> None:
-    texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md"), "demo-tool 1.1.0")
+def test_changelogs_and_guides_may_mention_old_versions() -> None:
+    guides = ("docs/v2-migration-guide.rst", "docs/upgrading.md")
+    texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md", *guides), "demo-tool 1.1.0")
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), texts) == ()
 
 

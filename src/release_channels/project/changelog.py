@@ -31,6 +31,16 @@ _NAMES = (
     *(f"docs/{stem}.md" for stem in _STEMS),
     *(f"{folder}{stem}{end}" for folder in ("", "docs/") for stem in _STEMS for end in (".rst", ".txt", "")),
 )
+# Such a page is the changelog only if it has a section of a release: it may also say how to release.
+_PAGES = (
+    *(
+        f"{folder}{stem}{end}"
+        for folder in ("", "docs/", "doc/", "docs/source/", "doc/source/")
+        for stem in (*map(str.lower, _STEMS), "release-notes", "release_notes", "versionhistory")
+        for end in (".md", ".rst")
+    ),
+    *("RELEASE_NOTES.md", "RELEASE_NOTES.rst", "ChangeLog"),
+)
 _FIRST_LINE = re.compile(r"\s*^([^\r\n]+)", re.MULTILINE)
 # The path of a page or a file with the changes; the host of a link is not looked at.
 _ELSEWHERE = re.compile(
@@ -46,7 +56,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     """Return the path of the changelog, links followed; None if there is none.
 
     It is the configured one, else the one that towncrier writes, else the first of the usual names; there a file that
-    only points elsewhere does not count.
+    only points elsewhere does not count, and neither does a page of the documents without a release.
 
     Raises: RefusedError if a configured file is missing.
     """
@@ -58,7 +68,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
         if content is not None and (named or not _points_elsewhere(content, path)):
             return path
     if not named:
-        return None
+        return next(filter(None, (_page(name, read) for name in _PAGES)), None)
     where = "tool.towncrier.filename" if config.changelog == AUTO else "tool.release-channels.changelog"
     made = "`release-channels bump` creates it with towncrier" if named == news_file else "add the file and commit it"
     raise RefusedError(f"there is no {named}", hint=f"{made}, or correct {where}")
@@ -109,6 +119,15 @@ def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
     more = f"\n\n… [the whole text]({link})"
     kept = section[: limit - len(more)]
     return kept[: kept.rfind("\n")].rstrip() + more if "\n" in kept else kept + more
+
+
+def _page(name: str, read: Read) -> str | None:
+    """Return the path of a page with a section of a release, links followed; None if it is none."""
+    path, content = follow_links(name, read)
+    if content is None:
+        return None
+    sections = find_sections(parse_changelog(content.decode("utf-8", "replace"), path))
+    return path if any(section.is_released and section.title.version for section in sections) else None
 
 
 def _points_elsewhere(content: bytes, path: str) -> bool:

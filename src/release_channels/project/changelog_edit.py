@@ -109,15 +109,16 @@ def _kept(document: Document, version: Version) -> Mapping[str, tuple[bool, str]
 
 def _how_to_write(sections: Sequence[Section], document: Document, version: Version, path: str) -> str:
     """Describe what the file may say instead, in its own markup."""
-    marks, underline = "##", "" if isinstance(document, Markdown) else "-"
+    marks, underline, is_bracketed = "##", "" if isinstance(document, Markdown) else "-", True
     if sections:
-        marks, underline = sections[0].heading.marks, sections[0].heading.underline
-    general, own = f"`{marks} [Unreleased]`", f"`{marks} {version}`"
+        heading = sections[0].heading
+        marks, underline, is_bracketed = heading.marks, heading.underline, heading.source.startswith("[")
+    general, own = (f"`{marks} [{name}]`" if is_bracketed else f"`{marks} {name}`" for name in ("Unreleased", version))
     if underline:
         general, own = f"`Unreleased`, underlined with `{underline}`,", f"`{version}`"
     elif not marks:
         general, own = "`**Unreleased**`", f"`**{version}**`"
     return (
-        f"write one {general} or the version's own {own} above the newest version, with the changes below it; "
+        f"write one {general} or {own} above the newest version, with the changes below it; "
         f'`changelog = ""` does without {path}, and [tool.towncrier] lets towncrier write it'
     )

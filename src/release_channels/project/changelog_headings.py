@@ -39,7 +39,7 @@ _PHRASE = (
 UNRELEASED = re.compile(rf"(?<!\w)(?:{_PHRASE})(?!\w)", re.IGNORECASE)
 """What marks a version as unreleased: words, or a date that is left open."""
 _NEXT = re.compile(
-    rf"(?:(?:version|release)\s+)?(?P<name>(?:{_PHRASE}|next|upcoming|forthcoming|future|pending|development|dev|main|master|trunk|head)"
+    rf"(?:(?:version|release)\s+)?(?P<name>(?:{_PHRASE}|next|upcoming|forthcoming|latest(?=\s+changes)|future|pending|development|dev|main|master|trunk|head)"
     rf"(?:\s+(?:version|release|changes))?)(?P<rest>(?:\W+(?:{_PHRASE}))?\W*)",
     re.IGNORECASE,
 )

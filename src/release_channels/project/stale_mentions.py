@@ -20,7 +20,10 @@ _HISTORY = re.compile(
 )
 # In prose, `starting with Demo 2.0` is history, too; after these words `demo==2.0` is not.
 _PROSE = re.compile(r"\b(in|with|of|than|as|like|on|to|by|between|and)[\s*_`(]*$", re.IGNORECASE)
-_CHANGELOG = re.compile(r"(^|/)(changelog|changes|history|news|releases?|release[-_]notes)\b", re.IGNORECASE)
+# Pages about former versions.
+_CHANGELOG = re.compile(
+    r"(^|/)(changelog|changes|history|news|releases?|release[-_]notes)\b|(migrat|upgrad|porting)[^/]*$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ def find_mentions(name: NormalizedName, version: Version, texts: Mapping[str, st
     """Find the lines of README and documentation texts, by path, that mention an older version of the project.
 
     Only unambiguous mentions are found: `name==1.1.0`, `name 1.1.0`, `name-1.1.0`, a badge, and the URL of a tag or
-    a download below this name. Changelogs and lines about history are excluded. Beside a final, exact mentions of
-    newer versions are found, too.
+    a download below this name. Changelogs, guides to an upgrade and lines about history are excluded. Beside a final,
+    exact mentions of newer versions are found, too.
     """
     patterns = _patterns(name)
     found = []
