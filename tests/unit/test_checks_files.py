@@ -298,6 +298,28 @@ def test_an_already_published_secret_is_a_warning(tmp_path: Path) -> None:
     assert_finding(findings, ERROR, WHEEL, ": demo_tool/b.key")
 
 
+def test_a_secret_of_the_last_sdist_is_a_warning(tmp_path: Path) -> None:
+    """It is fetched only for a secret that nothing else excuses."""
+    (tmp_path / "old").mkdir()
+    keys = {"server/a.key": "old", "server/b.key": "old"}
+    before = make_sdist(tmp_path / "old", Recipe(version="1.1.0", sdist_files=keys))
+    asked: list[Path] = []
+
+    def sdist_before() -> Path:
+        asked.append(before)
+        return before
+
+    def findings(files: dict[str, str]) -> list[Finding]:
+        release = make_release(tmp_path, Recipe(sdist_files=files))
+        return run_checks(tmp_path, release, sdist_before=sdist_before)
+
+    assert_finding(findings({"tests/a.key": "old"}), WARNING, SDIST, ": tests/a.key")
+    assert asked == []
+    found = findings({**keys, "server/b.key": "new"})
+    assert_finding(found, WARNING, SDIST, ": server/a.key")
+    assert_finding(found, ERROR, SDIST, ": server/b.key")
+
+
 def test_a_second_package_is_noted_only_when_new(tmp_path: Path) -> None:
     """The last wheel is compared."""
     recipe = Recipe(files={"other/__init__.py": ""})

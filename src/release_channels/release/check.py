@@ -91,6 +91,7 @@ def _subject(release: ReleaseContext, manifest: Manifest, workplace: Path) -> tu
         practice=release.index.name == LOCAL,
         previous=previous,
         previous_version=newest,
+        sdist_before=partial(_fetch_sdist, release, newest, workplace),
         allow=frozenset(config.allow),
     )
     return subject, (_not_compared(release, manifest, wheel),) if wheel and previous is None else ()
@@ -101,6 +102,16 @@ def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile)
     severity = Severity.ERROR if manifest.channel is Channel.PUBLIC else Severity.WARNING
     text = f"{release.index.title} does not serve this file of the newest release, so lost scripts cannot be found"
     return Finding(severity, wheel.name, text, "try again when it does")
+
+
+def _fetch_sdist(release: ReleaseContext, version: Version | None, workplace: Path) -> Path | None:
+    """Fetch the sdist of a release, once."""
+    files = release.observed.index.releases[version] if version else ()
+    sdist = next((file for file in files if not file.name.endswith(".whl")), None)
+    if sdist is None:
+        return None
+    there = workplace / sdist.name
+    return there if there.is_file() else fetch_file(release.index, sdist, workplace)
 
 
 def _smallest_wheel(files: Sequence[IndexFile]) -> IndexFile | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from release_channels.adapters.distributions import Kind, UnreadableError, kind_of
@@ -63,6 +64,20 @@ def _read_previous(subject: CheckContext) -> tuple[Archive | None, list[Finding]
         return None, [warning(subject.previous.name, message, hint)]
 
 
+def _was_published(subject: CheckContext, previous: Archive | None, digest: bytes) -> bool:
+    """Return whether the newest release has a file with this digest; its sdist is read only where its wheel has none.
+
+    What cannot be read excuses nothing.
+    """
+    if previous is not None and digest in previous.digests.values():
+        return True
+    sdist = subject.sdist_before()
+    try:
+        return sdist is not None and digest in read_archive(sdist).digests.values()
+    except UnreadableError:
+        return False
+
+
 def _reason(err: UnreadableError, path: Path) -> str:
     """Return the message without the file's name, which a finding has apart."""
     return str(err).removeprefix(f"{path.name} ")
@@ -88,7 +103,9 @@ def _check_archive(subject: CheckContext, archive: Archive, previous: Archive | 
     yield from dependencies.check_local_version(subject, archive)
     yield from contents.check_contents(archive)
     yield from size_limits.check_ratio(archive)
-    yield from unwanted_files.check_unwanted_files(subject, archive, previous)
+    yield from unwanted_files.check_unwanted_files(
+        subject, archive, previous, partial(_was_published, subject, previous)
+    )
     if archive.kind is Kind.WHEEL:
         yield from module_versions.check_module_versions(subject, archive)
         yield from entry_points.check_entry_points(archive)

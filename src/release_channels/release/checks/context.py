@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ class CheckContext:
     """True if the local index is meant, which takes wheels that no other does."""
     previous: Path | None = None
     previous_version: Version | None = None
+    sdist_before: Callable[[], Path | None] = lambda: None
+    """Fetches the sdist of that release, if there is one; asked for secrets alone."""
     allow: frozenset[str] = frozenset()
 
 

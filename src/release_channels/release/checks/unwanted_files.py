@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from packaging.utils import canonicalize_name
 
@@ -33,9 +33,11 @@ _TOKEN = re.compile(
 )
 
 
-def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Archive | None) -> Iterator[Finding]:
-    """Find files that must not be in an archive."""
-    yield from check_secrets(archive, previous)
+def check_unwanted_files(
+    subject: CheckContext, archive: Archive, previous: Archive | None, was_published: Callable[[bytes], bool]
+) -> Iterator[Finding]:
+    """Find files that must not be in an archive; `was_published` tells whether the last release had a file's digest."""
+    yield from check_secrets(archive, was_published)
     yield from check_bytecode(archive)
     if archive.kind is Kind.WHEEL:
         yield from check_top_level(subject, archive)
@@ -43,21 +45,20 @@ def check_unwanted_files(subject: CheckContext, archive: Archive, previous: Arch
         yield from check_new_packages(subject, archive, previous)
 
 
-def check_secrets(archive: Archive, previous: Archive | None) -> Iterator[Finding]:
+def check_secrets(archive: Archive, was_published: Callable[[bytes], bool]) -> Iterator[Finding]:
     """Find files with credentials, which a release would make public for good.
 
     A warning is enough for the tests of an sdist, unless there is a token in the form that a service gives out, and
     for what the last release published.
     """
-    public = set(previous.digests.values()) if previous else set()
     for member in archive.files:
         if not _is_secret(archive, member):
             continue
         path = member.name if archive.kind is Kind.WHEEL else member.name.partition("/")[2]
         is_test = archive.kind is Kind.SDIST and not _TESTS.isdisjoint(path.lower().split("/")[:-1])
         is_live = _TOKEN.search(archive.texts.get(member.name, b"")) is not None
-        is_known = archive.digests.get(member.name) in public
-        report = warning if (is_test and not is_live) or is_known else error
+        is_excused = (is_test and not is_live) or was_published(archive.digests.get(member.name, b""))
+        report = warning if is_excused else error
         hint = f"{_OUT}, and replace what was in it"
         yield report(archive.name, f"contains a file for secrets: {path}", hint, Allowable.SECRETS.case(path))
 
