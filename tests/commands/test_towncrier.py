@@ -55,9 +55,24 @@ def test_fragments_become_the_changelog_section(
     changed = repo.git("show", "--name-status", "--format=", "HEAD").split("\n")
     assert changed == [f"M\t{name}", "D\tnews/1.feature", "D\tnews/2.bugfix", "M\tpyproject.toml"]
     assert repo.git("status", "--porcelain") == ""
-    shown = capsys.readouterr().err
+    said, shown = capsys.readouterr()
     assert "+++ /dev/null" in shown
     assert f"+++ b/{name}" in shown
+    assert f"becomes 1.2.0 in pyproject.toml, {name}, and 2 news fragments are removed, commit " in said
+
+
+def test_a_package_that_cannot_be_imported_names_the_section(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without [project] towncrier would import it for its name alone, and its dependencies are not installed here."""
+    build = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    tail = '[tool.towncrier]\npackage_dir = "src"\npackage = "demo_tool"\nfilename = "NEWS.md"\ndirectory = "news"\n'
+    cfg = "[metadata]\nname = demo-tool\nversion = attr: demo_tool.__version__\n"
+    module = 'import not_installed_here\n\n__version__ = "1.2.0.dev0"\n'
+    repo = make_repo(Sample(files={**FRAGMENTS, "NEWS.md": ""}))
+    repo.commit("setup.cfg", {"pyproject.toml": build + tail, "setup.cfg": cfg, "src/demo_tool/__init__.py": module})
+    assert bump(repo) == 0, capsys.readouterr().err
+    assert (repo.root / "NEWS.md").read_text().startswith("# Demo_Tool 1.2.0 (")
 
 
 MIXED_TITLES = {

@@ -39,7 +39,7 @@ def plan_news(context: TaskContext, news: News, version: Version, date: Date) ->
     with temporary_directory("towncrier") as place:
         copied = _copy(context, place, news_file)
         with console.progress("running towncrier on a copy"):
-            _run(context, place, version, date)
+            _run(context, place, version, date, news.name)
         changes = tuple(_changes(context.root, place, copied, news_file))
     for change in changes:
         if change.path == news_file and not isinstance(change, Removal):
@@ -74,8 +74,9 @@ def _copy(context: TaskContext, place: Path, news_file: str) -> tuple[str, ...]:
     return copied
 
 
-def _run(context: TaskContext, place: Path, version: Version, date: Date) -> None:
-    words = ("towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat())
+def _run(context: TaskContext, place: Path, version: Version, date: Date, name: str) -> None:
+    words = ["towncrier", "build", "--yes", "--version", str(version), "--date", date.isoformat()]
+    words += ["--name", name] if name else []  # else it imports the package, whose dependencies are not here
     env = sanitized_environment(context.env)
     try:
         with temporary_directory("uv") as elsewhere:

@@ -37,6 +37,8 @@ class News:
 
     file: str
     directory: str
+    name: str = ""
+    """The name in titles that towncrier would import the package for; empty where its settings tell it."""
 
 
 _LEGACY_FILES = ("setup.py", "setup.cfg")
@@ -141,9 +143,10 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
     """Read towncrier's settings; None if the project does not use it.
 
     Raises: RefusedError if the name of its file is not known in advance.
-    Source: towncrier's configuration reference; towncrier.toml comes before pyproject.toml.
+    Source: towncrier's configuration reference; towncrier.toml comes before pyproject.toml, and where neither has a
+    name, the title-cased package is one.
     """
-    own = read(_TOWNCRIER)
+    own, has_name = read(_TOWNCRIER), "name" in table(document, "project", path)
     if own is not None:
         document, path = parse_toml(decode(own, _TOWNCRIER), _TOWNCRIER), _TOWNCRIER
     if "towncrier" not in nested_table(document, "tool", path):
@@ -163,7 +166,7 @@ def _news(document: Mapping[str, Any], path: str, read: Read) -> News | None:
                 f"{path}: tool.towncrier.filename is {file!r}, which cannot be resolved in advance",
                 hint="name the file by {version} alone",
             )
-    return News(file, directory)
+    return News(file, directory, "" if has_name or text("name") else text("package").title())
 
 
 def _uv_indexes(document: Mapping[str, Any], path: str) -> tuple[UvIndex, ...]:
