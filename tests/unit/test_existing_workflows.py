@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from release_channels.adoption.detect import runs_tests
 from release_channels.adoption.existing_workflows import (
     ExistingWorkflow,
     existing_workflows,
@@ -13,6 +14,7 @@ from release_channels.adoption.existing_workflows import (
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.model.config import Config
+from release_channels.model.workflow_semantics.file import read_workflow
 
 HERE = ".github/workflows"
 GATE = "on:\n  workflow_run:\n    workflows: [tests]\njobs: {}\n"
@@ -43,6 +45,31 @@ def adoption_rows(
 
 def _kind(old: str | None, new: str) -> Kind:
     return Kind.NEW if old is None else Kind.SAME if old == new else Kind.DRIFTED
+
+
+TESTING = [
+    "pytest", "python -m pytest -n auto", "uvx nox -s ${{ matrix.session }}", "nox -s tests-3.13", "tox run -e py313",
+    "make test", "hatch test", "scripts/test", "bash ./ci/run-tests.sh", "uv run bash scripts/test-cov.sh",
+    "pip install .\n  python test_all.py", "python -m unittest",
+]  # fmt: skip
+NOT_TESTING = [
+    "echo draft", "nox -s lint", "uvx nox -s docs", "cp -r src/tests /tmp", "test -f tests/a.py", "ruff check tests",
+    "python setup.py sdist",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [*TESTING, *NOT_TESTING])
+def test_a_workflow_that_tests_is_known_by_what_it_runs(command: str) -> None:
+    """By its steps, whatever starts the tests."""
+    step = "jobs:\n  go:\n    steps:\n      - run: |\n          " + command.replace("\n  ", "\n          ")
+    assert runs_tests(read_workflow(f"on: push\n{step}\n", "x.yml")) is (command in TESTING)
+
+
+@pytest.mark.parametrize("name", ["reusable-tox.yml", "run-tests.yml", "reusable-docs.yml"])
+def test_a_job_in_a_workflow_for_tests_tests(name: str) -> None:
+    """By that workflow's name."""
+    job = f"jobs:\n  go:\n    uses: acme/workflow/.github/workflows/{name}@v1\n"
+    assert runs_tests(read_workflow(f"on: push\n{job}", "x.yml")) is ("docs" not in name)
 
 
 CONFLICTS: dict[str, tuple[str, list[str]]] = {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from release_channels.adoption.detect import runs_tests
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
 from release_channels.errors import RefusedError
 from release_channels.model.tags import tag_of
@@ -16,7 +17,6 @@ from release_channels.model.workflow_semantics.file import Value, read_workflow,
 from release_channels.model.workflow_semantics.patterns import matches, unescape_pattern
 from release_channels.model.workflow_semantics.triggers import is_started, push_of_tag, push_to
 
-_TESTING = re.compile(r"\b(pytest|tox|nox|unittest|hatch\s+(run\s+)?test)\b")
 _SECRET = re.compile(r"\bsecrets\.([A-Za-z_]\w*)")
 _SHOWN = 4
 _TEST_FILE = re.compile(r"(.*/)?(tests?/.*|test_[^/]*|[^/]*_test)\.py")
@@ -123,14 +123,10 @@ def _conflicts(path: str, text: str, plan: AdoptionPlan, planned: Iterable[Plann
         names = map(unescape_pattern, ours["workflow_run"]["workflows"].texts)
         if followed := sorted(one for one in names if matches(one, on["workflow_run"]["workflows"].texts)):
             yield f"runs after {', '.join(followed)}, as {name} does"
-        if name == config.test_workflow and is_started(on, push_to(config.main_branch)) and _runs_tests(workflow):
+        if name == config.test_workflow and is_started(on, push_to(config.main_branch)) and runs_tests(workflow):
             yield f"runs tests for each push, as {name} does"
     if "tags" in on["push"] and is_started(on, push_of_tag(tag_of(config.tag_format, SOME_VERSION))):
         yield f"runs for a tag, as {config.public_workflow} does"
     if "release" in on or "release" in on.texts:
         # Source: GitHub's documentation of events: what a workflow does with its own token starts no other workflow.
         yield f"is not started by the GitHub Release that {config.public_workflow} makes"
-
-
-def _runs_tests(workflow: Value) -> bool:
-    return any(_TESTING.search(step["run"].text) for _, _, step in steps_of(workflow))
