@@ -402,7 +402,7 @@ def test_a_lock_that_no_python_of_the_machine_can_make_is_named_as_that(make_rep
     before = repo.fingerprint()
     with pytest.raises(FailedError, match="no Python of this machine fits") as stop:
         adopt(repo)
-    assert stop.value.hint.startswith("install one that does, or put it on PATH, then `release-channels init ")
+    assert stop.value.hint.startswith("install a Python that does, or put it on PATH, then `release-channels init ")
     assert repo.fingerprint() == before
 
 

@@ -290,7 +290,7 @@ def test_bump_of_a_tag_version_writes_changelog_and_copies(
     assert "`release-channels bump --to 1.2.0 --index local` creates it from the unreleased changes" in said
     assert "`release-channels bump --to 1.2.0 --index local` writes them all" in said
     assert bump(repo, to="1.2.0", commit=True) == 0
-    assert "1.1.1.dev0 becomes 1.2.0 in CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
+    assert "done: 1.2.0 is written into CITATION.cff, CHANGELOG.md" in capsys.readouterr().out
     assert (repo.root / "CITATION.cff").read_text() == "version: 1.2.0\n"
     assert bump(repo, to="1.2.0") == 0
     assert "; `release-channels tag --version 1.2.0 --index local`" in capsys.readouterr().out

@@ -400,7 +400,7 @@ def test_a_missing_python_is_not_called_the_backends_fault(make_repo: MakeRepo, 
     outcome = _build(run_session, repo)
     assert (outcome.result, repo.fingerprint()) == (Result.FAILED, before)
     assert "no Python of this machine fits `requires-python`" in outcome.message
-    assert outcome.next.startswith("install one that does, or put it on PATH, then `nox -s build")
+    assert outcome.next.startswith("install a Python that does, or put it on PATH, then `nox -s build")
 
 
 def test_the_version_is_committed_for_backends_that_pack_head(make_repo: MakeRepo, run_session: RunSession) -> None:

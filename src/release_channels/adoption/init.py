@@ -196,7 +196,7 @@ class _Lock:
                 # What uv lacks, such as the Python that the project needs, has to be brought in first.
                 hint, why = f"{err.hint}\nonce uv can lock it, `{self.command}` continues", ""
                 if lacks_python(err.hint):
-                    hint = f"install one that does, or put it on PATH, then `{self.command}`\n{err.hint}"
+                    hint = f"install a Python that does, or put it on PATH, then `{self.command}`\n{err.hint}"
                     why = ": no Python of this machine fits, and uv could not get one"
                 raise FailedError(f"{self.path} cannot be made{why}, so nothing was written", hint=hint) from err
         return path.read_bytes() != before

@@ -30,7 +30,7 @@ from release_channels.model.refusal import first_command
 from release_channels.model.version import binds
 from release_channels.project.changelog import find_changelog, has_section, named_changelog, read_changelog
 from release_channels.project.changelog_edit import plan_release
-from release_channels.project.edit import Change
+from release_channels.project.edit import Change, Removal
 from release_channels.project.files import Read, follow_links
 from release_channels.project.plan_edits import plan_version, unlisted_copies
 from release_channels.project.pyproject import News, Project
@@ -248,8 +248,7 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
     if commits:
         _refuse_mixed(context, paths)
     github = _github_for(context, plan) if request.pull_request else None
-    becomes = "is now" if plan.current == plan.target else f"becomes {plan.target}"
-    what = f"{plan.current} {becomes} in {', '.join(paths)}"
+    what = _describe(plan, is_written=context.project.source.is_written)
     if dry_run:
         return _outcome(context, plan, Result.PLANNED, what)
     if github is not None:
@@ -263,6 +262,16 @@ def _carry_out(context: TaskContext, plan: BumpPlan, request: BumpRequest, *, dr
     return _outcome(
         context, plan, Result.DONE, f"{what}{made}; {_to_main(context, is_made=commits)} that, then {plan.then}"
     )
+
+
+def _describe(plan: BumpPlan, *, is_written: bool) -> str:
+    """Return what a bump does, and where; of the news fragments that it removes only how many."""
+    becomes = "is now" if plan.current == plan.target else f"becomes {plan.target}"
+    begin = f"{plan.current} {becomes} in" if is_written else f"{plan.target} is written into"
+    removed = [edit.path for edit in plan.edits if isinstance(edit, Removal)]
+    kept = [edit.path for edit in plan.edits if not isinstance(edit, Removal)]
+    end = f", and {len(removed)} news fragment{'s are' if len(removed) > 1 else ' is'} removed" if removed else ""
+    return f"{begin} {', '.join(kept)}{end}"
 
 
 def _to_main(context: TaskContext, *, is_made: bool) -> str:

@@ -171,7 +171,7 @@ def _uv_build(kind: str, *words: str, cwd: Path, env: Mapping[str, str]) -> None
         hint = stop.hint
         if lacks_python(hint):
             what = "no Python of this machine fits `requires-python`, and uv could not get one"
-            hint = f"install one that does, or put it on PATH\n{hint}"
+            hint = f"install a Python that does, or put it on PATH\n{hint}"
         raise FailedError(what, hint=hint) from stop
 
 
