@@ -251,3 +251,32 @@ def test_an_edit_that_the_pattern_no_longer_matches_is_refused() -> None:
     with pytest.raises(RefusedError, match=r"writing 2\.0\.0\.dev0 at v\.txt would also change something else") as stop:
         source.plan(Version("2.0.0.dev0"))
     assert stop.value.hint
+
+
+READERS = {
+    "digits and dots": (r"""re.search('__version__ = "([0-9.]+)"', text)""", False),
+    "three numbers": (r"""re.compile(r'^__version__ = "(\d+)\.(\d+)\.(\d+)"', re.M)""", False),
+    "all in quotes": (r"""re.search('__version__ = "([^"]+)"', text)""", True),
+    "any": (r"""re.match('__version__ = (.*)', text)""", True),
+    "of another thing": (r"""re.search('python_version ([0-9.]+)', text)""", True),
+}
+
+
+@pytest.mark.parametrize(("reads", "any_version"), READERS.values(), ids=READERS)
+def test_a_version_that_setup_py_does_not_read_is_not_written(reads: str, *, any_version: bool) -> None:
+    """A final is; a commit that has one of those versions already is no project that can be built."""
+    setup = f"from setuptools import setup\n{reads}\nsetup(name='x-y', version=f('__init__.py'))\n"
+    files = {"pyproject.toml": SETUP, "setup.py": setup, "x_y/__init__.py": '__version__ = "1.1.0"\n'}
+    source = project(files).source
+    assert source.plan(Version("1.2.0"))
+    dev = {**files, "x_y/__init__.py": '__version__ = "1.2.0.dev0"\n'}
+    if any_version:
+        assert source.plan(Version("1.2.0.dev0"))
+        assert project(dev).version == Version("1.2.0.dev0")
+        return
+    for act in (lambda: source.plan(Version("1.2.0.dev0")), lambda: project(dev)):
+        with pytest.raises(
+            RefusedError, match=r"setup\.py reads x_y/__init__\.py by the pattern .*, not 1\.2\.0\.dev0"
+        ) as stop:
+            act()
+        assert stop.value.hint.startswith("change that pattern to take any version")

@@ -119,7 +119,12 @@ def init(
     committed = _commit(root, paths)
     done = [outcome.message if files or renewed or not committed else "", committed]
     if open_dev_line is not None and _is_released(snapshot, plan):
-        done.append(open_dev_line(root))
+        try:
+            done.append(open_dev_line(root))
+        except RefusedError as stop:
+            warning = f"main stays on {snapshot.project.version}: {stop}; {stop.hint}"
+            console.warn(warning)
+            outcome = replace(outcome, warnings=(*outcome.warnings, warning))
     return replace(outcome, message="; ".join(filter(None, done)))
 
 

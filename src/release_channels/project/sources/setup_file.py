@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from release_channels.project.sources.base import Literal
 from release_channels.project.sources.python_file import assigned_value, locate_string, parse_python
@@ -43,6 +45,19 @@ def find_keyword(name: str, path: str) -> Callable[[str], Literal]:
         return locate_string(text, tree, _keywords(tree).get(name), name, path)
 
     return find
+
+
+def find_patterns(text: str, path: str) -> tuple[re.Pattern[str], ...]:
+    """Return the strings of a setup.py that are regular expressions about a version, with a group.
+
+    Raises: RefusedError for a file that is not Python.
+    """
+    found = []
+    for node in ast.walk(parse_python(text, path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "version" in node.value.lower():
+            with suppress(re.error):  # any other text
+                found.append(re.compile(node.value, re.MULTILINE))
+    return tuple(pattern for pattern in found if pattern.groups)
 
 
 def _keywords(tree: ast.Module) -> Mapping[str, ast.expr]:

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.version import try_version
-from release_channels.project.sources.base import LiteralVersion, TagTool, VersionSource
+from release_channels.project.sources.base import Literal, LiteralVersion, TagTool, VersionSource
 from release_channels.project.sources.ini import find_version, parse_cfg
 from release_channels.project.sources.layout import SourceContext, assigned, tagged, unreadable, whole_file
 from release_channels.project.sources.python_file import assigned_value, assigns, module_files, parse_python
@@ -22,6 +22,7 @@ from release_channels.project.typed_toml import decode, nested_table, resolve_in
 _SCM = "setuptools-scm"
 _INFERRED_SINCE, _SIMPLE_SINCE = Version("9.0"), Version("9.2")
 _USUAL_FILES = (".py", "/__init__.py", "/_version.py", "/version.py", "/__about__.py", "/__version__.py")
+_SOME_FINAL = "1.2.3"
 _USUAL_NAMES = ("__version__", "VERSION", "version")
 
 
@@ -130,12 +131,45 @@ def _only_literal(context: SourceContext) -> VersionSource:
         if content is not None and assigns(decode(content, path), name, path)
     ]
     if len(found) == 1:
-        return assigned(context, *found[0])
+        return _as_read(assigned(context, *found[0]), text)
     raise RefusedError(
         "setup.py computes the version, and "
         + (f"{len(found)} places could be where it is from" if found else "no usual file of the package assigns it"),
         hint='write it once in plain text: `__version__ = "1.2.3.dev0"` in the package, or `version="…"` in setup.py',
     )
+
+
+def _as_read(source: VersionSource, setup: str) -> VersionSource:
+    """Hold a literal against each pattern in setup.py that reads a final there: it has to read any version.
+
+    Raises: RefusedError for a literal that such a pattern does not read.
+    """
+    from release_channels.project.sources.setup_file import find_patterns
+
+    assert isinstance(source, LiteralVersion)
+    literal = source.find(source.text)
+    final = f"{source.text[: literal.start]}{_SOME_FINAL}{source.text[literal.end :]}"
+    patterns = [pattern for pattern in find_patterns(setup, "setup.py") if _reads(pattern, final, _SOME_FINAL)]
+
+    def find(text: str) -> Literal:
+        found = source.find(text)
+        for pattern in patterns:
+            if not _reads(pattern, text, found.text):
+                by = f"setup.py reads {source.path} by the pattern {pattern.pattern!r}"
+                raise RefusedError(
+                    f"{by}: it reads a final, not {found.text}",
+                    hint="change that pattern to take any version, as `[^'\"]+` does between quotes",
+                )
+        return found
+
+    return LiteralVersion.of(source.path, source.where, source.text, find)
+
+
+def _reads(pattern: re.Pattern[str], text: str, version: str) -> bool:
+    """Check whether a pattern finds a version, as one group or as the numbers of several."""
+    found = pattern.search(text)
+    groups = [group for group in found.groups() if group is not None] if found else []
+    return any(version in group for group in groups) or version == ".".join(groups)
 
 
 def _places(module: str) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ def _without_python(name: str, wanted: str) -> Finding:
 
 def _not_installed(name: str, err: CommandError) -> Finding:
     reason = " ".join(" ".join((err.hint or str(err)).splitlines()[-_TAIL_LINES:]).split())
-    hint = "try it by hand: `uv venv`, then `uv pip install` this wheel"
+    hint = "install that wheel into a new environment by hand, and see what it lacks"
     return error(name, f"does not install into a clean environment: {reason}", hint)
 
 

@@ -1,0 +1,3 @@
+"""Gates for small rivers."""
+
+__version__ = "1.1.0"
