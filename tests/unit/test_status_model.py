@@ -114,10 +114,15 @@ NEXT = {
         True,
         "commit and push the next change",
     ),
-    "versions in tags, at one, and its changelog is not ready": (
+    "versions in tags, at one, and its changelog is that of the release": (
         release_status("1.2", Reason.RELEASED, 3, is_written=False, lacks_text=True),
         True,
-        "release-channels bump --to 1.2.1",
+        "commit and push the next change",
+    ),
+    "versions in tags, at one that is not out, and its changelog is not ready": (
+        release_status("1.2", Reason.STAGED, is_written=False, lacks_text=True),
+        True,
+        "commit and push the next change",
     ),
     "versions in tags, at one that is older than the workflows": (
         release_status("1.2", Reason.STAGED, 3, "local", is_written=False, is_old_tag=True),

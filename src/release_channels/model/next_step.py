@@ -106,7 +106,7 @@ def _next_step(status: ReleaseStatus) -> NextStep:
     if reason is Reason.STAGED and status.is_old_tag and status.is_written:
         why = f"{status.tag} is older than the release workflows, and main still declares {main}"
         return NextStep(False, status.task("bump-dev"), why)
-    if not status.is_written and reason in (Reason.STAGED, Reason.RELEASED) and not status.lacks_text:
+    if not status.is_written and reason in (Reason.STAGED, Reason.RELEASED):
         return NextStep(True, _COMMIT, f"main is {status.tag}: the next preview and release are of a later commit")
     if reason is Reason.STAGED and status.lacks_text:
         return NextStep(False, status.task("bump"), f"main declares {main}, and its changelog or a copy does not")
