@@ -17,7 +17,7 @@ from release_channels.adoption.workflows.render import Adoption, render
 from release_channels.adoption.workflows.rules import RuleViolation, check_workflows
 from release_channels.model.config import Config, parse_config
 from release_channels.model.session_names import NOXFILE, OWN_NOXFILE
-from release_channels.model.tags import looks_like_version, release_tags
+from release_channels.model.tags import looks_like_version, release_tags, version_of
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.file import Value, read_workflow
 from release_channels.project.edit import Change, Creation, Edit, Removal
@@ -266,6 +266,8 @@ def _notes(snapshot: ProjectSnapshot, config: Config) -> Iterator[str]:
             f"none of {len(others)} tags with a version, such as {others[-1]}, is written as {config.tag_format}: set "
             "`tag-format` in [tool.release-channels], or the first release begins a new row"
         )
+    elif others and not snapshot.directory and version_of(others[-1], config.tag_format) is None:
+        yield f"the newest tag, {others[-1]}, is not written as {config.tag_format}, and counts as no release"
     if not snapshot.remote:
         yield "there is no remote: previews work on the local index; a tag needs one, and publishing one on GitHub"
     elif snapshot.repository is None:

@@ -19,7 +19,10 @@ _LEVEL = re.compile(r"^(?:WARNING|ERROR)\s+")
 _NO_README = "the project has no readme, so its page on the index is empty"
 _STATUS = re.compile(r"^Checking .*: (?:FAILED|PASSED)")
 _HINTS = (
-    ("`long_description_content_type` missing", "name the readme by a file with the ending .md, .rst or .txt"),
+    (
+        "`long_description_content_type` missing",
+        "pass it to `setup()` in setup.py, or name the readme by a file with the ending .md, .rst or .txt",
+    ),
     ("syntax errors in markup", "correct the markup of the readme"),
     ("No module named", "install twine next to this tool"),
 )
