@@ -24,8 +24,8 @@ from release_channels.project.pyproject import News
 
 _SECONDS = 300
 _HOW = (
-    "let title_format and underlines in [tool.towncrier] make titles like the ones that the file has, "
-    "and put start_string above the newest"
+    "make title_format, underlines and the end of the template in [tool.towncrier] fit the titles that the file has; "
+    "the template ends with an empty line, and start_string stands above the newest title"
 )
 
 
