@@ -158,10 +158,10 @@ def test_a_commit_of_the_public_channel_is_skipped(
 
 
 REFUSED = {
-    "alpha": (observed("1.0a1"), Reason.UNFIT, "1.0a1 is a pre-release", '"1.0.dev0"'),
-    "beta": (observed("1.0b1"), Reason.UNFIT, "1.0b1 is a pre-release", '"1.0.dev0"'),
-    "rc": (observed("1.0rc1"), Reason.UNFIT, "1.0rc1 is a pre-release", '"1.0.dev0"'),
-    "dev of an rc": (observed("1.0rc1.dev0"), Reason.UNFIT, "1.0rc1.dev0 is a pre-release", '"1.0.dev0"'),
+    "alpha": (observed("1.0a1"), Reason.UNFIT, "1.0a1 is a pre-release", "bump-dev` opens"),
+    "beta": (observed("1.0b1"), Reason.UNFIT, "1.0b1 is a pre-release", "bump-dev` opens"),
+    "rc": (observed("1.0rc1"), Reason.UNFIT, "1.0rc1 is a pre-release", "bump-dev` opens"),
+    "dev of an rc": (observed("1.0rc1.dev0"), Reason.UNFIT, "1.0rc1.dev0 is a pre-release", "bump-dev` opens"),
     "local": (observed("1.0+x"), Reason.UNFIT, "1.0+x is a local version", '"1.0"'),
     "dev with a local part": (observed("1.0.dev0+x"), Reason.UNFIT, "a local version", '"1.0.dev0"'),
     "closed, after the tag": (observed("1.0", "1.0", tag=Relation.DESCENDANT), Reason.CLOSED, "1.0", "--to 1.0.1`"),

@@ -264,7 +264,7 @@ READERS = {
 
 @pytest.mark.parametrize(("reads", "any_version"), READERS.values(), ids=READERS)
 def test_a_version_that_setup_py_does_not_read_is_not_written(reads: str, *, any_version: bool) -> None:
-    """A final is; a commit that has one of those versions already is no project that can be built."""
+    """A final is; a commit with such a version is refused before its build fails."""
     setup = f"from setuptools import setup\n{reads}\nsetup(name='x-y', version=f('__init__.py'))\n"
     files = {"pyproject.toml": SETUP, "setup.py": setup, "x_y/__init__.py": '__version__ = "1.1.0"\n'}
     source = project(files).source
