@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.adoption.detect import runs_tests
 from release_channels.adoption.existing_workflows import (
     ExistingWorkflow,
     existing_workflows,
@@ -12,6 +11,7 @@ from release_channels.adoption.existing_workflows import (
     readers_of_every_workflow,
 )
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
+from release_channels.adoption.test_commands import runs_tests
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.model.config import Config
 from release_channels.model.workflow_semantics.file import read_workflow
@@ -50,11 +50,16 @@ def _kind(old: str | None, new: str) -> Kind:
 TESTING = [
     "pytest", "python -m pytest -n auto", "uvx nox -s ${{ matrix.session }}", "nox -s tests-3.13", "tox run -e py313",
     "make test", "hatch test", "scripts/test", "bash ./ci/run-tests.sh", "uv run bash scripts/test-cov.sh",
-    "pip install .\n  python test_all.py", "python -m unittest",
+    "pip install .\n  python test_all.py", "python -m unittest", "uvx nox -s lint tests", "nox -s tests build",
+    "nox -s tests -- lint", "nox", "nox --session=tests", "bash -e ci/test.sh", "sudo ./scripts/test",
+    "cd a && scripts/test", "bash run_tests.sh", "coverage run -m pytest", "CI=1 pytest",
 ]  # fmt: skip
 NOT_TESTING = [
     "echo draft", "nox -s lint", "uvx nox -s docs", "cp -r src/tests /tmp", "test -f tests/a.py", "ruff check tests",
-    "python setup.py sdist",
+    "python setup.py sdist", "pip install nox\n  nox -s lint", "nox -s release", "nox -s format", "nox -s pre_commit",
+    "nox --version", "nox -s \\\n  lint", "ruff check \\\n  src/demo/tests", "scripts/test_pypi.sh",
+    "bash scripts/test-upload.sh", "python3 scripts/test_release_notes.py", "docs/tests.md", "uv tool install tox",
+    "nox -s docs -- tests",
 ]  # fmt: skip
 
 
@@ -65,11 +70,14 @@ def test_a_workflow_that_tests_is_known_by_what_it_runs(command: str) -> None:
     assert runs_tests(read_workflow(f"on: push\n{step}\n", "x.yml")) is (command in TESTING)
 
 
-@pytest.mark.parametrize("name", ["reusable-tox.yml", "run-tests.yml", "reusable-docs.yml"])
+CALLED = ["reusable-tox.yml", "run-tests.yml", "unit_tests.yml", "_test.yml"]
+
+
+@pytest.mark.parametrize("name", [*CALLED, "docs.yml", "publish-to-test-pypi.yml"])
 def test_a_job_in_a_workflow_for_tests_tests(name: str) -> None:
     """By that workflow's name."""
     job = f"jobs:\n  go:\n    uses: acme/workflow/.github/workflows/{name}@v1\n"
-    assert runs_tests(read_workflow(f"on: push\n{job}", "x.yml")) is ("docs" not in name)
+    assert runs_tests(read_workflow(f"on: push\n{job}", "x.yml")) is (name in CALLED)
 
 
 CONFLICTS: dict[str, tuple[str, list[str]]] = {

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import TestSession, parse_noxfile
 from release_channels.adoption.settings_table import missing_settings
+from release_channels.adoption.test_commands import runs_tests
 from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
@@ -23,7 +24,7 @@ from release_channels.model.session_names import NOXFILE
 from release_channels.model.tags import guess_format
 from release_channels.model.verification import WORKFLOWS
 from release_channels.model.workflow_semantics.concurrency import concurrency_of
-from release_channels.model.workflow_semantics.file import Value, read_workflow, steps_of
+from release_channels.model.workflow_semantics.file import Value, read_workflow
 from release_channels.model.workflow_semantics.triggers import Event, filters_of, is_started, push_to
 
 _MODEL_CLIENTS = frozenset(
@@ -33,15 +34,6 @@ _MODEL_CLIENTS = frozenset(
     }
 )  # fmt: skip
 _TEST_NAMES = ("test", "tests", "ci", "pytest", "python-package", "check", "checks", "build", "main")
-_RUNS_TESTS = re.compile(
-    r"\b(pytest|tox|unittest|nose2|trial)\b|\b(hatch|pdm|poetry|make|just|invoke|inv)\b[^\n;&|]*\btests?\b"
-    r"|\bnox\b(?![^\n;&|]*\b(lint|docs?|build|mypy|typing|types|pre-commit)\b)"
-    # A script that is named after them: `scripts/test`, `bash ci/run-tests.sh`, `python test_all.py`.
-    r"|^\s*(?:(?:uv run|bash|sh|python3?)\s+)*(?:\./)?(?:[\w.-]+/)+(?:run[-_])?tests?(?:[-_]\w+)*(?:\.\w+)?(?:\s|$)"
-    r"|\bpython3?\s+(?:[\w.-]+/)*(?:run[-_])?tests?(?:[-_]\w+)*\.py\b",
-    re.MULTILINE,
-)
-_TEST_FILE = re.compile(r"/[\w-]*\b(tox|pytest|tests?)\b[\w-]*\.ya?ml(@|$)")
 # Events that only a workflow for commits listens to, unlike one for tags or at night.
 _OF_COMMITS = (push_to("any-other-branch"), Event("pull_request", "", ""))
 _PYTHONS = tuple(f"3.{minor}" for minor in range(9, 15))
@@ -178,12 +170,6 @@ def _likely(files: Mapping[str, str], branch: str) -> Iterator[tuple[bool, int, 
         on_main = is_started(on, push_to(branch))
         if (is_named or runs) if on_main else (runs and any(is_started(on, event) for event in _OF_COMMITS)):
             yield not on_main, _TEST_NAMES.index(stem) if is_named else len(_TEST_NAMES), name
-
-
-def runs_tests(workflow: Value) -> bool:
-    """Check whether a workflow runs tests, by its steps and by the names of the workflows that its jobs call."""
-    calls = any(_TEST_FILE.search(job["uses"].text) for job in workflow["jobs"].table.values())
-    return calls or any(_RUNS_TESTS.search(step["run"].text) for _, _, step in steps_of(workflow))
 
 
 @dataclass(frozen=True, slots=True)
