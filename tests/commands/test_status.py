@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -291,6 +292,24 @@ def test_in_practice_a_tag_from_before_the_adoption_lacks_nothing(make_repo: Mak
     repo.commit("adopt", {".github/workflows/public-release.yml": "on: push\n"})
     repo.git("push", "--quiet", "origin", "main")
     assert look(repo).next.command == "nox -s preview"
+
+
+@pytest.mark.parametrize("is_ahead", [False, True], ids=["on main's tip", "with settings that are not pushed"])
+def test_a_tag_of_this_clone_alone_is_no_version_of_main(make_repo: MakeRepo, tmp_path: Path, is_ahead: bool) -> None:
+    """Beside a real index, whatever settings this clone is going to bring main."""
+    with serve(tmp_path / "index", project="demo-tool") as index:
+        own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
+        made = Sample(tail=f'{own}[tool.hatch.version]\nsource = "vcs"\n', backend="hatchling")
+        text = made.pyproject().replace('version = "1.2.0.dev0"', 'dynamic = ["version"]', 1)
+        repo = make_repo(replace(made, files={"pyproject.toml": text}))
+        repo.tag(TAG)
+        repo.git("push", "--quiet", "--tags", "origin")
+        repo.commit("next")
+        repo.git("push", "--quiet", "origin", "main")
+        repo.tag("v9.9.9")
+        if is_ahead:
+            repo.commit("set", {"pyproject.toml": f'{text}[tool.release-channels]\nrepository = "acme/demo"\n'})
+        assert str(look(repo, index="mine").seen.version) == "1.2.1.dev0"
 
 
 ERRORS = [KeyboardInterrupt(), UnicodeDecodeError("utf-8", b"", 0, 1, "x"), RefusedError("x"), RecursionError()]

@@ -109,6 +109,21 @@ def test_settings_that_are_not_pushed_are_to_be_pushed(
     assert ("a commit cannot choose its own" in said) is (branch == "side")
 
 
+def test_settings_that_head_took_back_are_not_brought_by_a_push(
+    ready: Repo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commit to tag has them, and what a push brings to main has not."""
+    before_them = (ready.root / "pyproject.toml").read_text()
+    ready.commit("set", {"pyproject.toml": final(settings='tag-format = "{version}"\n').pyproject()})
+    ready.commit("take back", {"pyproject.toml": before_them})
+    before = ready.fingerprint()
+    assert tag(ready, "HEAD~1") == 1
+    assert ready.fingerprint() == before
+    said = " ".join(capsys.readouterr().err.split())
+    assert "a commit cannot choose its own" in said
+    assert "brings these settings" not in said
+
+
 def test_tag_accepts_an_older_commit_on_main(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """With --commit; the number of newer commits is shown."""
     older = ready.git("rev-parse", "HEAD")

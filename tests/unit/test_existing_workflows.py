@@ -11,7 +11,7 @@ from release_channels.adoption.existing_workflows import (
     readers_of_every_workflow,
 )
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
-from release_channels.adoption.test_commands import runs_tests
+from release_channels.adoption.test_runs import runs_tests
 from release_channels.adoption.workflows.rules import check_workflows
 from release_channels.model.config import Config
 from release_channels.model.workflow_semantics.file import read_workflow

@@ -301,9 +301,12 @@ def test_exact_and_loose_mentions_are_distinguished(line: str) -> None:
 
 
 def test_changelogs_and_guides_may_mention_old_versions() -> None:
-    guides = ("docs/v2-migration-guide.rst", "docs/upgrading.md")
+    guides = ("docs/v2-migration-guide.rst", "docs/upgrading.md", "docs/porting.md", "docs/2.0-upgrade.md")
     texts = dict.fromkeys(("CHANGELOG.md", "docs/release_notes.md", "HISTORY.md", *guides), "demo-tool 1.1.0")
     assert find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), texts) == ()
+    others = ("docs/importing.md", "docs/reporting.md", "docs/supporting.md", "docs/installing-and-upgrading.md")
+    found = find_mentions(canonicalize_name("demo-tool"), Version("1.2.0"), dict.fromkeys(others, "demo-tool 1.1.0"))
+    assert {one.path for one in found} == set(others)
 
 
 def test_a_preview_of_the_current_line_is_not_stale() -> None:

@@ -27,14 +27,16 @@ def require_default_branch_settings(git: Git, config: Config, listed: RemoteRefs
     for remote in dict.fromkeys((_USUAL, config.remote)):
         if git.remote_url(remote) is not None:
             branch, tip = git.default_tip(remote, listed if remote == config.remote else None)
-            push = partial(_push, git, remote, branch, tip)
+            push = partial(_push, git, config, remote, branch, tip)
             require_same(config, git.read_file(tip, PYPROJECT), f"{remote}/{branch}", push=push)
 
 
-def _push(git: Git, remote: str, branch: str, tip: str) -> str:
-    """Return the command that brings HEAD to a default branch; empty on another branch."""
-    is_ahead = git.branch() == branch and git.relation(git.head(), tip) is Relation.DESCENDANT
-    return shlex.join(["git", "push", remote, branch]) if is_ahead else ""
+def _push(git: Git, config: Config, remote: str, branch: str, tip: str) -> str:
+    """Return the command that brings these settings to a default branch by HEAD; empty if HEAD does not."""
+    head = git.head()
+    is_ahead = git.branch() == branch and git.relation(head, tip) is Relation.DESCENDANT
+    brings = is_ahead and not _differences(config, git.read_file(head, PYPROJECT), "HEAD")
+    return shlex.join(["git", "push", remote, branch]) if brings else ""
 
 
 def require_same(config: Config, content: bytes | None, where: str, *, push: Callable[[], str] = str) -> None:
@@ -44,17 +46,20 @@ def require_same(config: Config, content: bytes | None, where: str, *, push: Cal
 
     Raises: RefusedError that names every key that differs.
     """
-    there = _table(content, where)
-    wrong = []
+    if wrong := _differences(config, content, where):
+        own = f"a commit cannot choose its own; release one that has the settings of {where}"
+        hint = f"`{command}` brings these settings there" if (command := push()) else own
+        raise RefusedError("; ".join(wrong), hint=f"the default branch's settings count: {hint}")
+
+
+def _differences(config: Config, content: bytes | None, where: str) -> list[str]:
+    there, wrong = _table(content, where), []
     for key in _KEYS:
         field = key.replace("-", "_")
         says, expected = getattr(config, field), there.get(key, getattr(Config(), field))
         if says != expected:
             wrong.append(f"{key} is {says!r} in the commit and {expected!r} in {where}")
-    if wrong:
-        own = f"a commit cannot choose its own; release one that has the settings of {where}"
-        hint = f"`{command}` brings these settings there" if (command := push()) else own
-        raise RefusedError("; ".join(wrong), hint=f"the default branch's settings count: {hint}")
+    return wrong
 
 
 def _table(content: bytes | None, where: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from release_channels.adoption.inspect import ProjectSnapshot
 from release_channels.adoption.noxfile import TestSession, parse_noxfile
 from release_channels.adoption.settings_table import missing_settings
-from release_channels.adoption.test_commands import runs_tests
+from release_channels.adoption.test_runs import runs_tests
 from release_channels.adoption.workflows.render import PYTHON, Tests
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from release_channels.adoption.plan import AdoptionPlan, Kind, PlannedFile
-from release_channels.adoption.test_commands import runs_tests
+from release_channels.adoption.test_runs import runs_tests
 from release_channels.errors import RefusedError
 from release_channels.model.tags import tag_of
 from release_channels.model.verification import WORKFLOWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
     from release_channels.adapters.github.client import GitHub
 
 
-def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ) -> Project:
+def open_project(
+    git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[str, str] = os.environ, config: Config | None = None
+) -> Project:
     """Read the project of a commit; if its version comes from git tags, from the tags at that commit.
+
+    `config` are other settings than the commit's own.
 
     For any index but the local one a tag counts only if the remote has it, on the same commit.
 
@@ -46,6 +50,8 @@ def open_project(git: Git, commit: Commit, *, index: str = LOCAL, env: Mapping[s
     """
     read = git.files(commit.sha)
     project = parse_project(read(PYPROJECT), PYPROJECT, read=read)
+    if config is not None:
+        project = replace(project, config=config)
     if project.config.directory not in ("", git.directory):
         raise RefusedError(
             f"`directory` in [tool.release-channels] is {project.config.directory}, and this is {git.root}",

@@ -19,7 +19,7 @@ from release_channels.adapters.files import atomic_write
 from release_channels.adapters.index import FOR_PRACTICE, LOCAL
 from release_channels.adapters.local_index_history import practised_versions
 from release_channels.adapters.observe import observe
-from release_channels.cli.context import TaskContext, open_context, open_project, reachable_tags
+from release_channels.cli.context import TaskContext, open_context, open_project
 from release_channels.commands.practice_guard import pushes_for_real
 from release_channels.commands.status_view import StatusReport
 from release_channels.errors import RefusedError, ReleaseError, UnansweredError
@@ -282,14 +282,10 @@ def _main(context: TaskContext, listed: RemoteRefs | None, unseen: list[str]) ->
         unseen.append(f"{main}: {stop}, so HEAD is used instead")
         return context.commit, context.project
     project = open_project(context.git, tip, index=context.index.name, env=context.env)
-    is_unadopted = project.config == Config() and context.git.relation(context.commit.sha, tip.sha) in _ON_TOP
-    return tip, _with_settings(context, project, tip) if is_unadopted else project
-
-
-def _with_settings(context: TaskContext, project: Project, tip: Commit) -> Project:
-    """Return main's project with the settings that this clone brings it: those of an adoption that is not pushed."""
-    there = replace(project, config=context.config)
-    return there.with_tags(reachable_tags(context.git, tip.sha, context.config.tag_format))
+    is_ahead = context.git.relation(context.commit.sha, tip.sha) is Relation.DESCENDANT
+    if is_ahead and project.config == Config() != config:  # an adoption that is not pushed yet
+        project = open_project(context.git, tip, index=context.index.name, env=context.env, config=config)
+    return tip, project
 
 
 def _ahead(

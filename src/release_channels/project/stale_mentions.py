@@ -22,7 +22,9 @@ _HISTORY = re.compile(
 _PROSE = re.compile(r"\b(in|with|of|than|as|like|on|to|by|between|and)[\s*_`(]*$", re.IGNORECASE)
 # Pages about former versions.
 _CHANGELOG = re.compile(
-    r"(^|/)(changelog|changes|history|news|releases?|release[-_]notes)\b|(migrat|upgrad|porting)[^/]*$", re.IGNORECASE
+    r"(^|/)(changelog|changes|history|news|releases?|release[-_]notes)\b"
+    r"|(^|/)((v?\d[\w.]*|guide)[-_])?(migrat\w+|upgrad\w+|porting)([-_.][^/]*)?$",
+    re.IGNORECASE,
 )
 
 
