@@ -249,13 +249,43 @@ def test_the_changelog_is_found(names: set[str], changelog: str, expected: str |
 PAGES = ("docs/changelog.rst", "docs/source/changelog.rst", "docs/versionhistory.rst", "doc/source/release_notes.rst")
 
 
+RELEASES = {
+    ".md": b"# Notes\n\n## 1.1 (2026-01-02)\n\n- b\n\n## 1.0\n\n- a\n",
+    "": b"1.1\n===\n\n- b\n\n1.0\n===\n\n- a\n",
+}
+NO_CHANGELOG = {
+    "how to release": b"How to release\n==============\n\n- tag it\n",
+    "an example of a release": b"# How to write notes\n\n## 1.2.3\n\n- like this\n",
+    "a version of something else": b"Python 3.12\n===========\n\nIt came.\n",
+    "not UTF-8": RELEASES[".md"] + b"\xe9",
+}
+
+
 @pytest.mark.parametrize("path", [*PAGES, "docs/release-notes.md", "release-notes.md", "ChangeLog"])
 def test_a_page_with_sections_of_releases_is_found(path: str) -> None:
-    """A page of the documents counts as the changelog if it has a release, and after the usual names."""
-    text = b"# Notes\n\n## 1.0 (2026-01-02)\n\n- a\n" if path.endswith(".md") else b"1.0\n===\n\n- a\n"
+    """A page counts as the changelog if it has several releases, and after the usual names."""
+    text = RELEASES[".md" if path.endswith(".md") else ""]
     assert find_changelog(Config(), {path: text}.get) == path
-    assert find_changelog(Config(), {path: b"How to release\n==============\n\n- tag it\n"}.get) is None
     assert find_changelog(Config(), {path: text, "docs/NEWS.txt": text}.get) == "docs/NEWS.txt"
+    first = find_changelog(Config(), {path: text, "RELEASE_NOTES.md": RELEASES[".md"]}.get)
+    assert first == "RELEASE_NOTES.md"
+
+
+@pytest.mark.parametrize("text", NO_CHANGELOG.values(), ids=NO_CHANGELOG)
+def test_another_page_of_the_documents_is_no_changelog(text: bytes) -> None:
+    """What it says of releases, and what cannot be read, does not make it one."""
+    assert find_changelog(Config(), {"docs/release-notes.md": text}.get) is None
+
+
+def test_a_page_that_is_a_link_out_of_the_project_is_no_changelog() -> None:
+    """Nothing needs it."""
+
+    def read(path: str) -> bytes | None:
+        if path == "docs/release-notes.md":
+            raise SymbolicLinkError(path, "../../NOTES.md", "it is a symbolic link", hint="")
+        return None
+
+    assert find_changelog(Config(), read) is None
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,7 @@ def check_chain_of(context: TaskContext, version: Version) -> Iterator[Row]:
 def _changelog(context: TaskContext, version: Version) -> Row:
     path = find_changelog(context.config, context.read, context.project.news_file(version))
     if path is None:
-        return Row("changelog", Answer.YES, "no file of a usual name; GitHub's own notes are used")
+        return Row("changelog", Answer.YES, "none was found; GitHub's own notes are used")
     if has_section(read_changelog(path, context.read), version):
         return Row("changelog", Answer.YES, f"{path} has a section for {version}")
     how = "creates it with towncrier" if context.project.news else "creates it from the unreleased changes"

@@ -12,7 +12,7 @@ from packaging.version import Version
 from release_channels.errors import RefusedError
 from release_channels.model.config import Config
 from release_channels.project.changelog_headings import Status, Title, parse_status, parse_title
-from release_channels.project.files import Read, follow_links
+from release_channels.project.files import Read, SymbolicLinkError, follow_links
 from release_channels.project.markdown import EMPHASIZED, Heading, Markdown
 from release_channels.project.typed_toml import decode, resolve_inside_project
 
@@ -31,16 +31,17 @@ _NAMES = (
     *(f"docs/{stem}.md" for stem in _STEMS),
     *(f"{folder}{stem}{end}" for folder in ("", "docs/") for stem in _STEMS for end in (".rst", ".txt", "")),
 )
-# Such a page is the changelog only if it has a section of a release: it may also say how to release.
+# Such a page is the changelog only if it has sections of several releases: it may also say how to release.
 _PAGES = (
+    *("RELEASE_NOTES.md", "RELEASE_NOTES.rst", "ChangeLog"),
     *(
         f"{folder}{stem}{end}"
         for folder in ("", "docs/", "doc/", "docs/source/", "doc/source/")
         for stem in (*map(str.lower, _STEMS), "release-notes", "release_notes", "versionhistory")
         for end in (".md", ".rst")
     ),
-    *("RELEASE_NOTES.md", "RELEASE_NOTES.rst", "ChangeLog"),
 )
+_FEWEST_RELEASES = 2
 _FIRST_LINE = re.compile(r"\s*^([^\r\n]+)", re.MULTILINE)
 # The path of a page or a file with the changes; the host of a link is not looked at.
 _ELSEWHERE = re.compile(
@@ -56,7 +57,7 @@ def find_changelog(config: Config, read: Read, news_file: str = "") -> str | Non
     """Return the path of the changelog, links followed; None if there is none.
 
     It is the configured one, else the one that towncrier writes, else the first of the usual names; there a file that
-    only points elsewhere does not count, and neither does a page of the documents without a release.
+    only points elsewhere does not count, and neither does a page of the documents with fewer than two releases.
 
     Raises: RefusedError if a configured file is missing.
     """
@@ -122,12 +123,14 @@ def release_body(section: str, link: str, limit: int = BODY_LIMIT) -> str:
 
 
 def _page(name: str, read: Read) -> str | None:
-    """Return the path of a page with a section of a release, links followed; None if it is none."""
-    path, content = follow_links(name, read)
-    if content is None:
+    """Return the path of a page with the sections of releases, links followed; None if it is none, or unreadable."""
+    try:
+        path, content = follow_links(name, read)
+        text = content.decode("utf-8") if content else ""
+    except (SymbolicLinkError, UnicodeDecodeError):
         return None
-    sections = find_sections(parse_changelog(content.decode("utf-8", "replace"), path))
-    return path if any(section.is_released and section.title.version for section in sections) else None
+    versions = {section.title.version for section in find_sections(parse_changelog(text, path)) if section.is_released}
+    return path if len(versions - {None}) >= _FEWEST_RELEASES else None
 
 
 def _points_elsewhere(content: bytes, path: str) -> bool:

@@ -94,7 +94,7 @@ def _changelog(project: Project, read: Read) -> Diagnosis:
             )
         path = find_changelog(project.config, read, news)
         if path is None:
-            return passed(AREA, "changelog", "no file of a usual name; GitHub's own notes are used")
+            return passed(AREA, "changelog", "none was found; GitHub's own notes are used")
         document = read_changelog(path, read)
     except RefusedError as stop:
         return error(AREA, "changelog", str(stop), stop.hint)
