@@ -258,6 +258,14 @@ READERS = {
     "three numbers": (r"""re.compile(r'^__version__ = "(\d+)\.(\d+)\.(\d+)"', re.M)""", False),
     "all in quotes": (r"""re.search('__version__ = "([^"]+)"', text)""", True),
     "any": (r"""re.match('__version__ = (.*)', text)""", True),
+    "all in quotes, and digits for something else": (
+        r"""re.search('__version__ = "([^"]+)"', text), re.search('__version__ = .([0-9.]+)', text)""",
+        True,
+    ),
+    "texts that are no patterns": (
+        """('a version (x){99999999999}', '[[a version](b)', '(' * 500 + 'version', 'a version)')""",
+        True,
+    ),
     "of another thing": (r"""re.search('python_version ([0-9.]+)', text)""", True),
 }
 

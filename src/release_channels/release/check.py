@@ -105,9 +105,9 @@ def _not_compared(release: ReleaseContext, manifest: Manifest, wheel: IndexFile)
 
 
 def _fetch_sdist(release: ReleaseContext, version: Version | None, workplace: Path) -> Path | None:
-    """Fetch the sdist of a release, once."""
+    """Fetch the sdist of a release, once; an egg, an installer or a .zip of former times is not looked into."""
     files = release.observed.index.releases[version] if version else ()
-    sdist = next((file for file in files if not file.name.endswith(".whl")), None)
+    sdist = next((file for file in files if file.name.endswith(".tar.gz")), None)
     if sdist is None:
         return None
     there = workplace / sdist.name

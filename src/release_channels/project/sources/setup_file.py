@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -55,7 +56,8 @@ def find_patterns(text: str, path: str) -> tuple[re.Pattern[str], ...]:
     found = []
     for node in ast.walk(parse_python(text, path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "version" in node.value.lower():
-            with suppress(re.error):  # any other text
+            # Any other text: it may be no pattern, one that is too large, or one that Python warns of.
+            with suppress(re.error, OverflowError, RecursionError), warnings.catch_warnings(action="ignore"):
                 found.append(re.compile(node.value, re.MULTILINE))
     return tuple(pattern for pattern in found if pattern.groups)
 

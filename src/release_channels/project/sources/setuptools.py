@@ -140,9 +140,11 @@ def _only_literal(context: SourceContext) -> VersionSource:
 
 
 def _as_read(source: VersionSource, setup: str) -> VersionSource:
-    """Hold a literal against each pattern in setup.py that reads a final there: it has to read any version.
+    """Hold a literal against the patterns in setup.py that read a final there: one has to read any version.
 
-    Raises: RefusedError for a literal that such a pattern does not read.
+    Another may read a part of it for something else; the build shows which one gives the version.
+
+    Raises: RefusedError for a literal that no such pattern reads.
     """
     from release_channels.project.sources.setup_file import find_patterns
 
@@ -153,13 +155,12 @@ def _as_read(source: VersionSource, setup: str) -> VersionSource:
 
     def find(text: str) -> Literal:
         found = source.find(text)
-        for pattern in patterns:
-            if not _reads(pattern, text, found.text):
-                by = f"setup.py reads {source.path} by the pattern {pattern.pattern!r}"
-                raise RefusedError(
-                    f"{by}: it reads a final, not {found.text}",
-                    hint="change that pattern to take any version, as `[^'\"]+` does between quotes",
-                )
+        if patterns and not any(_reads(pattern, text, found.text) for pattern in patterns):
+            by = f"setup.py reads {source.path} by the pattern {patterns[0].pattern!r}"
+            raise RefusedError(
+                f"{by}: it reads a final, not {found.text}",
+                hint="change that pattern to take any version, as `[^'\"]+` does between quotes",
+            )
         return found
 
     return LiteralVersion.of(source.path, source.where, source.text, find)
