@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from werkzeug.wrappers import Response
@@ -17,11 +19,14 @@ from release_channels.model.version import Channel
 from release_channels.release.rebuild import Difference, explain_difference
 from tests.conftest import MakeRepo, RunSession
 from tests.support.backends import own_backend
-from tests.support.distributions import Recipe, make_wheel
+from tests.support.distributions import Recipe, make_sdist, make_wheel
 from tests.support.projects import Sample
 from tests.support.releasing import index_of, public_steps, tagged
 from tests.support.repo import Repo
 from tests.support.staging import serve_staging
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _CHECKED = ("build", "check")
 _UPLOADED = (*_CHECKED, "preview-publish")
@@ -365,3 +370,27 @@ def test_a_differing_version_file_is_an_error(make_repo: MakeRepo, run_session: 
     assert outcome.result is Result.REFUSED
     assert "CITATION.cff, line 1, says 1.1.0, but pyproject.toml" in outcome.hint
     assert repo.fingerprint() == before
+
+
+def test_a_key_of_the_last_sdist_is_a_warning_beside_an_egg(
+    make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
+) -> None:
+    """An index lists distributions of former kinds, too; the sdist is found among them."""
+    key = {"src/demo_tool/server.key": "kept"}
+    with serve_staging(tmp_path / "staging") as staging:
+        make_sdist(staging.root, Recipe(version="1.1.0", sdist_files=key))
+
+        def with_egg(environ: WSGIEnvironment, app: WSGIApplication) -> Response | None:
+            if "/simple/demo-tool" not in environ["PATH_INFO"]:
+                return None
+            page = Response.from_app(app, environ)
+            listed = json.loads(page.data)
+            egg = listed["files"][0] | {"filename": "demo_tool-1.1.0-py3.11.egg"}
+            page.data = json.dumps(listed | {"files": [egg, *listed["files"]]})
+            return page
+
+        staging.fault = with_egg
+        repo = make_repo(Sample(tail=staging.tail(), files=dict(key)))
+        outcome = run_session(repo, "--index", "staging", "--run-number", "7", steps=_CHECKED)
+    assert outcome.result is Result.DONE, outcome
+    assert "server.key" in "".join(outcome.warnings)
