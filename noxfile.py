@@ -37,6 +37,18 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutations(session: nox.Session) -> None:
+    """Change the pure core in one place at a time: its unit tests have to notice; a sample, or `-- --all`."""
+    session.run("python", "-m", "tests.mutations", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Search for archives, pages, events and files that a reader neither reads nor refuses, a minute for each."""
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """Release a throw-away project through the real GitHub and a test index once, and record what GitHub says."""
     session.run("python", "-m", "tests.smoke", *session.posargs)

@@ -24,9 +24,11 @@ from release_channels.gate.providers import PROVIDERS, provider_statuses
 from release_channels.model.github import repository_name
 from release_channels.project.edit import read_toml
 from release_channels.project.pyproject import parse_project
+from release_channels.release.upload_guard import verify_before_upload
+from tests.support.distributions import make_sdist, make_wheel
 from tests.support.hostile import complete, serve_hostile
 from tests.unit.test_build_artifact import make_artifact
-from tests.unit.test_damaged_distributions import UNSAFE
+from tests.unit.test_damaged_distributions import UNSAFE, manifest_of
 from tests.unit.test_foreign_parsers import JSON, PYPROJECT, RUN, TEXT, Parse, spoilt, spots
 
 SECONDS, BYTES = 5.0, 64 * 2**20
@@ -127,13 +129,45 @@ def _zips() -> Iterator[tuple[str, Row]]:
 
         return row
 
-    for share in range(40):
-        yield f"noise at {share}/40", read(partial(_noise, share))
-        yield f"cut at {share}/40", read(partial(_cut, share))
+    for what, change in _damages():
+        yield what, read(change)
     for what, text in TEXTS.items():
         yield f"manifest: {what}", _zip_of({"release.json": text})
     for name in ("../release.json", "/etc/x", "dist/../../x", "a\\b", "x" * 60_000):
         yield f"member {name[:20]!r}", _zip_of({name: "x"})
+
+
+def _damages() -> Iterator[tuple[str, Callable[[bytes], bytes]]]:
+    for share in range(40):
+        yield f"noise at {share}/40", partial(_noise, share)
+        yield f"cut at {share}/40", partial(_cut, share)
+
+
+def _archives() -> Iterator[tuple[str, Row]]:
+    def read(make: Callable[[Path], Path], change: Callable[[bytes], bytes]) -> Row:
+        def row(place: Path) -> object:
+            path = make(place)
+            path.write_bytes(change(path.read_bytes()))
+            manifest = manifest_of(path)
+            (place / "checked").mkdir()
+            return verify_before_upload(manifest, place, place / "checked")
+
+        return row
+
+    for make in (make_wheel, make_sdist):
+        for what, change in _damages():
+            yield f"{make.__name__}, {what}", read(make, change)
+
+
+def _links() -> Iterator[tuple[str, Row]]:
+    parse = TEXT["HTML page"][1]
+    attributes = ("href", "data-yanked", "data-requires-python", "data-core-metadata", "data-dist-info-metadata")
+    for what, value in VALUES.items():
+        for name in attributes if isinstance(value, str) else ():
+            link = {"href": "demo-1.0.tar.gz", name: value}
+            words = " ".join(f'{key}="{text}"' for key, text in link.items())
+            yield f"{name}: {what}", _parsing(parse, f"<a {words}>demo-1.0.tar.gz</a>")
+    yield from _text(parse)
 
 
 def _noise(share: int, raw: bytes) -> bytes:
@@ -179,7 +213,7 @@ def _tokens() -> Iterator[tuple[str, Row]]:
 
 
 KINDS: dict[str, Callable[[], Iterator[tuple[str, Row]]]] = {
-    "index pages": lambda: _json("page"), "HTML pages": lambda: _text(TEXT["HTML page"][1]),
+    "index pages": lambda: _json("page"), "HTML pages": _links, "archives": _archives,
     "manifests": lambda: _json("manifest"), "provenance": lambda: _json("provenance"),
     "events": lambda: _json("event"), "rehearsal files": lambda: _json("rehearsal"), "claims": lambda: _json("claims"),
     "judgements": lambda: _json("judgement"), "pyproject.toml": _pyproject, "environment": _environment,

@@ -220,6 +220,13 @@ def test_a_shallow_history_cannot_hide_a_restarted_counter() -> None:
     assert "which lacks it" in plan(replace(CUT_OFF, is_shallow=False)).warnings[0]
 
 
+def test_a_preview_without_a_commit_hides_no_restarted_counter() -> None:
+    """A whole clone would not know its commit either."""
+    world = replace(CUT_OFF, newest_preview=Preview(Version("1.0.dev43"), None, Relation.UNKNOWN))
+    made = decide(world, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
+    assert (made.verdict, made.reason) == (Verdict.PUBLISH, Reason.LATE)
+
+
 def test_a_number_of_a_commit_outside_the_clone_is_taken() -> None:
     """A known SHA is another commit, whether or not the clone contains it."""
     there = Preview(Version("1.0.dev42"), THERE, Relation.UNKNOWN)
@@ -297,6 +304,8 @@ def test_the_offset_is_added_to_the_run_number() -> None:
     """The sum is the dev segment."""
     made = plan(observed("1.0.dev0"), 42, run_offset=1000)
     assert (str(made.version), made.run) == ("1.0.dev1042", 1042)
+    assert made.numbered.endswith(", with the run-offset 1000")
+    assert "offset" not in plan(observed("1.0.dev0"), 42).numbered
 
 
 def test_a_real_index_requires_a_run_number() -> None:
@@ -335,6 +344,11 @@ def test_a_local_run_keeps_its_commits_number() -> None:
     world = observed("1.0.dev0", "1.0.dev7", "1.0.dev9", newest=Relation.ANCESTOR, same=Relation.SAME, kept_run=7)
     made = plan(world, None, run_offset=5)
     assert (made.reason, str(made.version)) == (Reason.ALREADY, "1.0.dev7")
+
+
+def test_a_commit_gets_another_number_on_another_line() -> None:
+    world = replace(observed("1.0.dev0"), local_commits={Version("0.9.dev7"): HERE, Version("1.0"): HERE})
+    assert plan(world, None).run == 8
 
 
 def test_a_number_is_never_reused_for_another_commit() -> None:

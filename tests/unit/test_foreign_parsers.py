@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ from packaging.utils import canonicalize_name
 
 from release_channels.adapters.actions_env import REHEARSAL, read_actions, read_rehearsal
 from release_channels.adapters.actions_event import parse_event_run, read_dispatch_input
+from release_channels.adapters.archive_guard import refuse_unsafe_archive
 from release_channels.adapters.distributions import parse_file_name, read_distribution
 from release_channels.adapters.index_page import parse_page
 from release_channels.adapters.tool_lock import locked_tool
 from release_channels.adoption.workflows.parse import parse_line
 from release_channels.errors import ReleaseError
-from release_channels.gate.judge import parse_judgement
+from release_channels.gate.judge import CRITERIA, parse_judgement
 from release_channels.model.config import parse_config
 from release_channels.model.github import repository_name
 from release_channels.model.manifest import parse_manifest
@@ -43,7 +45,12 @@ RUN = {
 }  # fmt: skip
 MANIFEST = {
     "schema": 1, "channel": "public", "project": "demo", "version": "1.2.0", "commit": "a" * 40, "run": None,
-    "tools": {"uv": "0.9"}, "files": [{"name": "demo-1.2.0.tar.gz", "size": 1, "sha256": "0" * 64}], "gated": None,
+    "tools": {"uv": "0.9"}, "files": [{"name": "demo-1.2.0.tar.gz", "size": 1, "sha256": "0" * 64}],
+}  # fmt: skip
+PROVENANCE = {
+    "schema": 1, "repository": "a/b", "commit": "a" * 40, "results": {"demo": "pass"}, "tool": "1.0",
+    "version": "1.2.0", "test_run": {"id": 1, "number": 42, "attempt": 1, "path": ".github/workflows/test.yml"},
+    "gate_run": {"id": 2, "attempt": 1}, "files": MANIFEST["files"],
 }  # fmt: skip
 PAGE = {
     "meta": {"api-version": "1.1"}, "name": "demo", "versions": ["1.0"],
@@ -111,14 +118,17 @@ JSON: dict[str, tuple[object, Parse]] = {
     "event": ({"workflow_run": RUN, "repository": {"full_name": "a/b"}}, lambda text, _: parse_event_run(text)),
     "dispatch": ({"inputs": {"do": "preview"}}, _dispatch),
     "manifest": (MANIFEST, lambda text, _: parse_manifest(text)),
-    "provenance": ({"schema": 1, "commit": "a" * 40, "test": RUN}, lambda text, _: parse_provenance(text)),
+    "provenance": (PROVENANCE, lambda text, _: parse_provenance(text)),
     "settings": ({"remote": "origin", "gate": {"commands": [["a"]]}}, lambda text, _: parse_config(json.loads(text))),
     "rehearsal": (
         {"simple": "http://127.0.0.1/s", "upload": "http://127.0.0.1/u", "installers": ["pip"], "own": "", "oidc": ""},
         _rehearsal,
     ),
     "claims": (CLAIMS, lambda text, _: read_claims(_token(text))),
-    "judgement": ({"verdict": "pass", "reason": "x"}, lambda text, _: parse_judgement(text)),
+    "judgement": (
+        {"verdict": "pass", "reason": "x", **dict.fromkeys(CRITERIA, True)},
+        lambda text, _: parse_judgement(text),
+    ),
     "page": (PAGE, lambda text, _: _page(text.encode("utf-8", "surrogatepass"), "application/vnd.pypi.simple.v1+json")),
 }  # fmt: skip
 TEXT: dict[str, tuple[str, Parse]] = {
@@ -140,9 +150,18 @@ TEXT: dict[str, tuple[str, Parse]] = {
         "refs/tags/v1",
         lambda text, _: read_actions({"GITHUB_ACTIONS": "true", "GITHUB_REF": text, "RUNNER_TEMP": text}),
     ),
-    "token": ("a.b.c", lambda text, _: read_claims(text)),
+    "token": (_token(json.dumps(CLAIMS)), lambda text, _: read_claims(text)),
     "URL": ("https://me:secret@index.example/", lambda text, _: redact_urls(printable(text)).encode()),
 }  # fmt: skip
+
+
+def test_every_example_is_valid(tmp_path: Path) -> None:
+    """What spoils one value of an example that is refused as a whole reaches one line of its parser."""
+    for example, parse in JSON.values():
+        parse(json.dumps(example), tmp_path)
+    for text, parse in TEXT.values():
+        parse(text, tmp_path)
+
 
 _LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
@@ -242,3 +261,41 @@ def test_damaged_archives_are_parsed_or_refused(
     path.write_bytes(content)
     with suppress(ReleaseError):
         read_distribution(path)
+
+
+KEPT = Path(__file__).parents[1] / "data/fuzz"
+"""What `nox -s fuzz` found: files whose names begin with the reader's."""
+
+
+def _examples(make: Callable[[Path], Path]) -> list[bytes]:
+    with TemporaryDirectory() as place:
+        return [make(Path(place)).read_bytes()]
+
+
+FUZZED: dict[str, list[bytes]] = {
+    **{name: [json.dumps(JSON[name][0]).encode()] for name in ("event", "manifest", "provenance", "page")},
+    **{name: [TEXT[name][0].encode()] for name in ("HTML page", "version", "tag", "pyproject.toml", "changelog")},
+    "wheel": _examples(make_wheel), "sdist": _examples(make_sdist),
+}  # fmt: skip
+"""Readers, and what is read well by each."""
+
+
+def read_bytes(name: str, content: bytes, place: Path) -> None:
+    """Read bytes with a reader; any error but a refusal is a bug."""
+    if name in ("wheel", "sdist"):
+        path = place / f"demo_tool-1.2.0{'-py3-none-any.whl' if name == 'wheel' else '.tar.gz'}"
+        path.write_bytes(content)
+        with suppress(ReleaseError):
+            read_distribution(path)
+            refuse_unsafe_archive(path)
+        return
+    parse = (JSON[name] if name in JSON else TEXT[name])[1]
+    with suppress(ReleaseError, *([ValueError] if "page" in name else [])):  # the index client handles it
+        parse(content.decode("utf-8", "surrogateescape"), place)
+
+
+@pytest.mark.parametrize("name", FUZZED)
+def test_what_fuzzing_found_is_parsed_or_refused(name: str, tmp_path: Path) -> None:
+    """The examples, too."""
+    for content in [*FUZZED[name], *(path.read_bytes() for path in sorted(KEPT.glob(f"{name}-*")))]:
+        read_bytes(name, content, tmp_path)

@@ -40,6 +40,17 @@ def test_each_kind_of_wrong_tag_has_its_own_message(name: str, why: str) -> None
     assert why in why_wrong(name, Version("1.2.3"), "v{version}")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("v1.2.4-final", "is for 1.2.4, but"), ("v1.2.3", "does not match tag-format"), ("v01.2.3-final", "another sp"),
+        ("v-final", "contains no version ('')"), ("1.2.3-final", "does not match tag-format"),
+    ],
+)  # fmt: skip
+def test_a_format_may_go_on_after_the_version(name: str, why: str) -> None:
+    assert why in why_wrong(name, Version("1.2.3"), "v{version}-final")
+
+
 VERSIONS = st.builds(
     lambda epoch, release, post: Version(epoch + ".".join(map(str, release)) + post),
     st.sampled_from(["", "1!"]),
@@ -86,15 +97,18 @@ FORMATS_FOUND = {
     "pre-releases do not decide": (["1.0", "v2.0rc1"], "{version}"),
     "a nightly without a prefix": (["v1.0.0", "v1.1.0", "20261101"], "v{version}"),
     "single numbers alone": (["v1", "v2"], "v{version}"),
-    "release_": (["release_1.2"], "release_{version}"),
-    "rel-": (["rel-1.2"], "rel-{version}"),
-    "v.": (["v.5.2.0"], "v.{version}"),
-    "the project": (["Demo_Tool/v1.0"], "Demo_Tool/v{version}"),
-    "the project in its normal form": (["demo-tool-1.0"], "demo-tool-{version}"),
+    **{
+        before: ([f"{before}5.2.0"], f"{before}{{version}}")
+        for before in (
+            "V", "v.", "release-", "release/", "release_", "releases/", "rel-", "rel_", "version-", "Demo_Tool-",
+            "Demo_Tool-v", "Demo_Tool@", "Demo_Tool@v", "Demo_Tool/", "Demo_Tool/v", "Demo_Tool_", "Demo_Tool_v",
+            "demo-tool-", "demo-tool-v",
+        )
+    },
     "another project of the repository": (["other/v1.0"], None),
     "zero-padded": (["2024.01.05"], None),
     "underscores": (["rel_1_2_3"], None),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("names", "expected"), FORMATS_FOUND.values(), ids=FORMATS_FOUND)

@@ -13,6 +13,7 @@ from release_channels.model.version import (
     final_of,
     line_of,
     next_dev_line,
+    next_free,
     parse_project_version,
     parse_run_number,
     preview_of,
@@ -168,6 +169,13 @@ def test_an_invalid_version_is_refused(text: str, hint: str) -> None:
 def test_the_next_dev_line_is_the_next_patch(version: str, line: str) -> None:
     assert str(next_dev_line(Version(version))) == line
     assert next_dev_line(Version(version)) > Version(version)
+
+
+def test_the_next_free_version_is_above_every_final() -> None:
+    """Previews and candidates leave it."""
+    taken = [Version(text) for text in ("0.9", "1.4", "2.0.dev7", "3.0rc1")]
+    assert next_free(Version("1.2"), taken) == Version("1.4.1")
+    assert next_free(Version("1.5"), taken) == Version("1.5.1")
 
 
 @given(RUN)

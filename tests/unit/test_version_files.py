@@ -96,7 +96,12 @@ def test_a_pattern_that_does_not_match_once_is_refused(pattern: str, text: str, 
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("nowhere", "there is no nowhere"), ("../C", "not a file of this project"), ("/C", "not a file of this project")],
+    [
+        ("nowhere", "there is no nowhere"),
+        ("../C", "not a file of this project"),
+        ("/C", "not a file of this project"),
+        ("a\\C", "not a file"),
+    ],
 )
 def test_a_missing_or_outside_version_file_is_refused(path: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message) as stop:

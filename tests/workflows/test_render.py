@@ -253,6 +253,8 @@ def test_which_jobs_run_which_sessions() -> None:
         "lint": ["test/test"],
         "typecheck": ["test/test"],
         "tests": ["test-all/test-all", "test/test"],
+        "mutations": ["test-all/search"],
+        "fuzz": ["test-all/search"],
         "gate": ["integration-eval/gate"],
         "ci-preflight": [f"{preview}/preflight", f"{public}/preflight"],
         "ci-provenance": [f"{preview}/build"],
