@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 NAMED = tomllib.loads((ROOT / "tests/data/mutations.toml").read_text())
 SAMPLE, SECONDS, BYTES = 120, 60, 3 * 2**30
 """How many changes, and what the tests of one may take of the processor and of memory: more shows the change, too."""
-_SHARED = ("github", "packaging.version", "requests", "rich.console", "tomlkit", "yaml")
+_SHARED = ("github", "hypothesis", "packaging.version", "requests", "rich.console", "tomlkit", "yaml")
 _OPERATORS: dict[type[ast.AST], Any] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Add: ast.Sub, ast.Sub: ast.Add,
@@ -134,7 +134,8 @@ def start(mutant: Mutant) -> int:
         exec(compile(mutant.source, str(mutant.path), "exec"), module.__dict__)
         names = NAMED["tests"][str(mutant.path.relative_to(ROOT / "src/release_channels"))]
         files = [str(ROOT / f"tests/unit/test_{name}.py") for name in names]
-        os._exit(pytest.main(["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", *files]))
+        quick = ("-x", "-q", "--noconftest", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist")
+        os._exit(pytest.main([*quick, *files]))
     finally:
         os._exit(1)
 

@@ -40,6 +40,10 @@ def test_each_kind_of_wrong_tag_has_its_own_message(name: str, why: str) -> None
     assert why in why_wrong(name, Version("1.2.3"), "v{version}")
 
 
+def test_a_format_in_capitals_differs_only_in_case() -> None:
+    assert why_wrong("v1.2.3", Version("1.2.3"), "V{version}") == "the tag v1.2.3 differs from V1.2.3 only in case"
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
@@ -122,6 +126,7 @@ def test_the_tag_format_is_taken_from_the_newest_release_tag(names: list[str], e
     [
         ((), "demo-tool-v{version}"),
         (("Demo_Tool-1.0", "other/v2.0"), "Demo_Tool-{version}"),
+        (("demo-tool-v1.0", "v2.0"), "demo-tool-v{version}"),
         (("v1.0", "v1.1"), "v{version}"),
     ],
 )
@@ -160,4 +165,6 @@ def test_version_tags_include_dev_and_pre_releases() -> None:
     names = ["v1.0", "v1.0.0-rc1", "v01.0", "v1.1.dev3", "v1", "v1.2+x", "1.3", "vv1.4", "v1.5 ", "next"]
     counted = {Version("1.0"): "v1.0", Version("1.0rc1"): "v1.0.0-rc1", Version("1.1.dev3"): "v1.1.dev3"}
     assert counted_tags("v{version}", names) == counted
+    assert counted_tags("v{version}", ["v2", "v2.0rc1"]).keys() == {Version("2"), Version("2.0rc1")}
+    assert counted_tags("v{version}", ["v1.0a1", "v1.0alpha1"]) == {Version("1.0a1"): "v1.0a1"}
     assert counted_tags("{version}", ["2024.01.05"]) == {Version("2024.1.5"): "2024.01.05"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -64,6 +66,14 @@ SPELLINGS: dict[str, tuple[dict[str, str], list[str]]] = {
         {"job_workflow_ref": f"{WORKFLOWS}/public-release.yaml@refs/tags/v1.2.0"},
         ["the workflow file is public-release.yaml in this job, but should be public-release.yml"],
     ),
+    "a workflow of no usual form": (
+        {"job_workflow_ref": f"{WORKFLOWS}/public-release.yml"},
+        [f"the workflow file is {WORKFLOWS}/public-release.yml in this job, but should be public-release.yml"],
+    ),
+    "a workflow with a line break": (
+        {"job_workflow_ref": f"{WORKFLOWS}/public-release.yml@x\ny"},
+        [f"the workflow file is {WORKFLOWS}/public-release.yml@x\ny in this job, but should be public-release.yml"],
+    ),
     "another repository": (
         {"repository": "acme/other"}, ["the repository is acme/other in this job, but should be acme/demo-tool"],
     ),
@@ -74,6 +84,10 @@ SPELLINGS: dict[str, tuple[dict[str, str], list[str]]] = {
 def test_each_claim_is_compared_as_the_index_does(changes: dict[str, str], wrong: list[str]) -> None:
     """Case-sensitively, except for the environment; the repository in the spelling of GitHub's claim."""
     assert list(mismatches(_compare({**CLAIMS, **changes}))) == wrong
+
+
+def test_an_environment_with_capitals_matches_in_any_case() -> None:
+    assert compare_claims({"environment": "pypi"}, replace(WANTED, environment="PyPI"))[2].matches
 
 
 def test_a_publisher_in_another_case_does_not_match() -> None:
@@ -88,6 +102,7 @@ def test_a_publisher_in_another_case_does_not_match() -> None:
 )
 def test_the_values_to_type_have_githubs_spelling(claimed: str, owner: str, name: str) -> None:
     """The index compares the repository case-sensitively, so the remote's spelling is wrong."""
+    assert replace(WANTED, repository="ACME/x").with_spelling_of({"repository": "Acme/X"}).repository == "Acme/X"
     fields = dict(WANTED.with_spelling_of({"repository": claimed}).form_fields)
     assert (fields["owner"], fields["repository name"]) == (owner, name)
 
@@ -99,7 +114,7 @@ def test_the_form_has_separate_owner_and_repository_fields() -> None:
     )  # fmt: skip
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[Any, ...]] = {
     "environment missing": (
         {"environment": ""}, "the environment is missing in this job, but should be pypi-public",
         "change `environment: pypi-public` of the job",
@@ -117,14 +132,21 @@ REFUSALS = {
         {"repository": "acme/new-name"}, "the repository is acme/new-name in this job, but should be acme/demo-tool",
         "`repository` in [tool.release-channels]",
     ),
+    "a value of a pending publisher": (
+        {"environment": "x"}, "the environment is x in this job", "change `environment", "invalid-pending-publisher",
+    ),
+    "another cause beside it": (
+        {"environment": "x"}, "not-enabled: no publisher fits", "try again later", "not-enabled",
+    ),
     "all fits": ({}, "invalid-publisher: no publisher fits", "the publisher on the index is missing or differs"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "message", "hint"), REFUSALS.values(), ids=REFUSALS)
-def test_an_invalid_publisher_hints_the_one_setting_to_change(changes: dict[str, str], message: str, hint: str) -> None:
+@pytest.mark.parametrize("row", REFUSALS.values(), ids=REFUSALS)
+def test_an_invalid_publisher_hints_the_one_setting_to_change(row: tuple[Any, ...]) -> None:
     """If all values match, the publisher on the index has to change."""
-    stop = explain_refusal("invalid-publisher", "no publisher fits", _compare({**CLAIMS, **changes}), "pypi")
+    changes, message, hint, code = *row[:3], row[3] if len(row) > 3 else "invalid-publisher"
+    stop = explain_refusal(code, "no publisher fits", _compare({**CLAIMS, **changes}), "pypi")
     assert message in str(stop)
     assert hint in stop.hint
 

@@ -171,6 +171,13 @@ def test_the_next_dev_line_is_the_next_patch(version: str, line: str) -> None:
     assert next_dev_line(Version(version)) > Version(version)
 
 
+def test_a_refusal_shows_the_beginning_of_a_long_text() -> None:
+    with pytest.raises(RefusedError, match=f"^'{'9' * 80}' is not a version$"):
+        parse_project_version("9" * 5000)
+    with pytest.raises(UsageError, match=f"^'{'9' * 20}' is not a run number$"):
+        parse_run_number("9" * 5000)
+
+
 def test_the_next_free_version_is_above_every_final() -> None:
     """Previews and candidates leave it."""
     taken = [Version(text) for text in ("0.9", "1.4", "2.0.dev7", "3.0rc1")]

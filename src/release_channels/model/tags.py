@@ -40,13 +40,13 @@ def tag_of(tag_format: str, version: Version) -> str:
 
 def version_of(name: str, tag_format: str) -> Version | None:
     """Parse the version in a tag's name; None unless the tag is exactly the format with a version in normal form."""
-    version = try_version(_between(name, tag_format))
+    version = try_version(_between(name, tag_format) or "")
     return version if version is not None and tag_of(tag_format, version) == name else None
 
 
 def counted_version(name: str, tag_format: str) -> Version | None:
     """Parse the version in a tag's name as the tools that read tags do, in any spelling; None if there is none."""
-    text = _between(name, tag_format)
+    text = _between(name, tag_format) or ""
     version = try_version(text) if _PLAIN.fullmatch(name) and text[:1].isdigit() else None
     return version if version is not None and version.local is None else None
 
@@ -85,11 +85,11 @@ def _without_moving(
     }
 
 
-def _between(name: str, tag_format: str) -> str:
-    """Return the text in place of the version; empty if the tag is not of the format."""
-    before, _, after = tag_format.partition("{version}")
-    fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
-    return name[len(before) : len(name) - len(after)] if fits else ""
+def _between(name: str, tag_format: str) -> str | None:
+    """Return the text in place of the version; None if the tag is not of the format."""
+    before, after = map(re.escape, tag_format.split("{version}"))
+    found = re.fullmatch(f"{before}(.*){after}", name)
+    return found[1] if found else None
 
 
 def looks_like_version(name: str) -> bool:
@@ -124,10 +124,9 @@ def why_wrong(name: str, version: Version, tag_format: str) -> str:
         return f"the tag {name!r} contains characters that a release tag must not have"
     if name.lower() == expected.lower():
         return f"the tag {name} differs from {expected} only in case"
-    before, _, after = tag_format.partition("{version}")
-    if not (name.startswith(before) and name.endswith(after)):
+    text = _between(name, tag_format)
+    if text is None:
         return f"the tag {name} does not match tag-format {tag_format}"
-    text = name[len(before) : len(name) - len(after)]
     named = try_version(text)
     if named is None:
         return f"the tag {name} contains no version ({text!r})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from packaging.version import Version
 
@@ -22,11 +22,11 @@ class Channel(StrEnum):
     PUBLIC = "public"
 
 
-class Line(StrEnum):
+class Line(Enum):
     """The kind of version on main: an open dev line, or a public version to release."""
 
-    DEV = "dev line"
-    FINAL = "final"
+    DEV = auto()
+    FINAL = auto()
 
 
 _RUN_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -39,9 +39,8 @@ def parse_run_number(text: str) -> int:
     Raises: UsageError for anything else.
     """
     if not _RUN_NUMBER.fullmatch(text):
-        shown = text if len(text) <= 20 else text[:20] + "…"
         raise UsageError(
-            f"{shown!r} is not a run number",
+            f"{text[:20]!r} is not a run number",
             hint="give the number of the test workflow's run: decimal digits, 1 or above, without leading zeros",
         )
     return int(text)
@@ -55,9 +54,8 @@ def parse_project_version(text: str) -> Version:
     try:
         version = Version(text)
     except ValueError as err:  # more digits than an int takes are no InvalidVersion
-        shown = text if len(text) <= 80 else text[:80] + "…"
         raise RefusedError(
-            f"{shown!r} is not a version", hint='write it as in "1.2.3.dev0" (version specifiers, once PEP 440)'
+            f"{text[:80]!r} is not a version", hint='write it as in "1.2.3.dev0" (version specifiers, once PEP 440)'
         ) from err
     if text.strip().lower().startswith("v") or _IMPLICIT_POST.search(text):
         raise RefusedError(f"the version {text!r} reads as {version}", hint=f'write "{version}"')
