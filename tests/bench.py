@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from release_channels.adapters import console
 from release_channels.indexserver.server import serve
+from tests import growth
 from tests.cli.screen import BIN
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -67,6 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3, choices=range(1, 21), metavar="1-20")
     parser.add_argument("--screens", action="store_true", help="only lists, help and first lines")
+    parser.add_argument("--growth", action="store_true", help="only how reading grows with what is there")
     options = parser.parse_args()
     pairs = options.pairs
     if not (WHEELHOUSE / ".filled-with").exists():
@@ -77,6 +79,9 @@ def main() -> int:
         env = _environment(place, upstream.simple_url)
         os.environ.clear()  # git in the sample repositories lives in it, too
         os.environ.update(env)
+        if options.growth:
+            growth.main()
+            return 0
         console.result(
             f"ours, divided by the other way; median of {pairs} pairs (lowest to highest), and our own median"
         )

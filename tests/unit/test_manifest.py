@@ -114,6 +114,7 @@ MALFORMED = {
     "tools is a list": (changed(tools=[]), "`tools` must be an object of strings"),
     "a tool is a number": (changed(tools={"uv": 1}), "`tools` must be an object of strings"),
     "files is a table": (changed(files={}), "`files` must be a list"),
+    "files is a table with a name": (changed(files={"x": 1}), "`files` must be a list"),
     "no files": (changed(files=[]), "`files` must be a list of at least one file"),
     "a file is text": (changed(files=["x"]), "a file must have the keys name, sha256, size"),
     "a file has more": (file_with(more=1), "a file must have the keys name, sha256, size"),
