@@ -56,6 +56,11 @@ def test_a_copys_version_and_date_are_written(pattern: str, text: str, expected:
     assert copies == ([NEW] if "{version}" in pattern else [])
 
 
+def test_a_path_may_lead_through_another_directory() -> None:
+    (copy,) = read_copies((VersionFile("./a//b/../C", "v{version}"),), reading({"a/C": "v1.0"}))
+    assert copy.version == Version("1.0")
+
+
 def test_two_patterns_of_one_file_are_one_edit() -> None:
     files = (
         VersionFile("C.cff", "\nversion: {version}".strip("\n")),

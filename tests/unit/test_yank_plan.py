@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from packaging.version import Version
 
@@ -30,7 +32,8 @@ GETS = {
     "an older final is next": (["1.0", "1.1"], "1.1", "1.0", "1.0"),
     "previews below it": (["1.0", "1.1.dev1", "1.1"], "1.1", "1.0", "1.1.dev1"),
     "the next line's preview": (["1.0", "1.1", "1.2.dev4"], "1.1", "1.0", "1.2.dev4"),
-    "only previews are left": (["1.1.dev1", "1.1"], "1.1", "1.1.dev1", "1.1.dev1"),
+    "only previews are left": (["1.1.dev1", "1.1.dev2", "1.1"], "1.1", "1.1.dev2", "1.1.dev2"),
+    "two finals are left": (["0.9", "1.0", "1.1"], "1.1", "1.0", "1.0"),
     "nothing is left": (["1.1"], "1.1", None, None),
     "a yanked one is not a refuge": (["1.0", "1.0.1-", "1.1"], "1.1", "1.0", "1.0"),
     "a half yanked one is one": (["1.0", "1.0.1~", "1.1"], "1.1", "1.0.1", "1.0.1"),
@@ -95,6 +98,8 @@ def test_the_yanked_state_of_the_index_is_reported(there: str, is_yanked: bool, 
 def test_installable_previews_of_the_same_line_are_listed() -> None:
     plan = plan_yank(state("1.0.dev1", "1.1.dev1", "1.1.dev2-", "1.1.dev3", "1.1", "1.2.dev4"), Version("1.1"), MAIN)
     assert plan.previews == (Version("1.1.dev1"), Version("1.1.dev3"))
+    of_a_preview = plan_yank(state("1.1.dev1", "1.1rc1.dev2", "1.1.dev3", "1.1"), Version("1.1.dev3"), MAIN)
+    assert of_a_preview.previews == (Version("1.1.dev1"),)
 
 
 def test_another_spelling_is_the_same_version() -> None:
@@ -104,14 +109,20 @@ def test_another_spelling_is_the_same_version() -> None:
 
 @pytest.mark.parametrize(
     ("there", "hint"),
-    [(["1.0", "1.1"], "it has 1.1, 1.0"), ([], "it has no release of this project yet")],
-    ids=["others", "none"],
+    [
+        (["1.0", "1.1"], "it has 1.1, 1.0"),
+        (list("123456"), "it has 6, 5, 4, 3, 2"),
+        ([], "it has no release of this project yet"),
+    ],
+    ids=["others", "many", "none"],
 )
 def test_an_unpublished_version_is_a_usage_error(there: list[str], hint: str) -> None:
     """The hint lists the published versions."""
-    with pytest.raises(UsageError, match=r"^3\.0 is not on the index pypi$") as stop:
-        plan_yank(state(*there), Version("3.0"), MAIN)
+    with pytest.raises(UsageError, match=r"^9\.0 is not on the index pypi$") as stop:
+        plan_yank(state(*there), Version("9.0"), MAIN)
     assert stop.value.hint == hint
+    with pytest.raises(UsageError, match=r"^9\.0 is not on the local index$"):
+        plan_yank(replace(state(*there), index="local"), Version("9.0"), MAIN)
 
 
 def test_the_yank_page_is_the_releases_own() -> None:
