@@ -347,8 +347,14 @@ def test_a_local_run_keeps_its_commits_number() -> None:
 
 
 def test_a_commit_gets_another_number_on_another_line() -> None:
-    world = replace(observed("1.0.dev0"), local_commits={Version("0.9.dev7"): HERE, Version("1.0"): HERE})
+    there = ("0.9.dev7", "1.0rc1.dev9", "1.0")
+    world = replace(observed("1.0.dev0"), local_commits={Version(text): HERE for text in there})
     assert plan(world, None).run == 8
+
+
+def test_a_commit_keeps_the_highest_of_its_numbers() -> None:
+    kept = {Version(f"1.0.dev{number}"): HERE for number in (3, 7, 5)}
+    assert plan(replace(observed("1.0.dev0"), local_commits=kept), None).run == 7
 
 
 def test_a_number_is_never_reused_for_another_commit() -> None:

@@ -55,6 +55,14 @@ def test_a_manifest_is_read_back_equal(manifest: Manifest) -> None:
     text = manifest.to_json()
     assert parse_manifest(text) == manifest
     assert parse_manifest(text).to_json() == text
+    assert text.startswith('{\n  "schema": 1,\n')
+
+
+def test_the_largest_manifest_is_read() -> None:
+    text = json.dumps(VALID)
+    assert parse_manifest(text + " " * (2**20 - len(text))) == parse_manifest(text)
+    with pytest.raises(RefusedError, match="is larger than 1048576 bytes"):
+        parse_manifest(text + " " * (2**20 + 1 - len(text)))
 
 
 def test_a_manifests_text_ignores_the_order_of_tools() -> None:
@@ -78,6 +86,7 @@ def without(key: str) -> str:
 MALFORMED = {
     "empty": ("", "is not JSON"),
     "not JSON": ("{", "is not JSON"),
+    "half a character": ("\ud800", "is not JSON"),
     "text behind": (json.dumps(VALID) + "x", "is not JSON"),
     "deep nesting": ("[" * 200_000, "is not JSON"),
     "duplicate key": (json.dumps(VALID)[:-1] + ', "run": 43}', "duplicate key"),

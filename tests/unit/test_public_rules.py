@@ -100,6 +100,23 @@ def test_all_violations_are_listed_at_once() -> None:
     assert len(made.hint.splitlines()) == 3
 
 
+def test_an_annotated_tag_is_accepted_where_it_has_to_be_one() -> None:
+    tag = Tag("v1.2.3", HERE, Relation.SAME, annotated=True)
+    assert plan(state("1.2.3", tag=tag), annotated_tags=True).verdict is Verdict.PUBLISH
+
+
+@pytest.mark.parametrize(
+    ("main", "is_written", "first"),
+    [("1.2.3.dev0", True, "`release-channels bump` makes"), ("1.2.3", True, ""), ("1.2.3.dev0", False, "")],
+)
+def test_without_a_tag_the_bump_comes_first_where_a_file_holds_a_dev_version(
+    main: str, is_written: bool, first: str
+) -> None:
+    hint = plan(state(main, tag=None, is_written=is_written), None).hint.splitlines()[-1]
+    assert hint.startswith(first or "`release-channels tag` creates v1.2.3")
+    assert hint.endswith("`release-channels tag` creates v1.2.3")
+
+
 def test_a_lightweight_tag_is_accepted_by_default() -> None:
     assert plan(state("1.2.3", tag=Tag("v1.2.3", HERE, Relation.SAME, annotated=False))).verdict is Verdict.PUBLISH
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.project.pyproject import UvIndex, parse_project
+from release_channels.project.typed_toml import MAX_SETTINGS, decode
 
 BUILD = '[build-system]\nrequires = []\nbuild-backend = "b"\n'
 NAMED = BUILD + '[project]\nname = "x"\n'
 VALID = NAMED + 'version = "1.0.dev0"\n'
+
+
+@pytest.mark.parametrize(("bound", "read"), [(2 * 2**20, partial(decode, most=MAX_SETTINGS)), (16 * 2**20, decode)])
+def test_a_file_above_its_bound_is_refused(bound: int, read: Callable[[bytes, str], str]) -> None:
+    assert read(b" " * bound, "x") == " " * bound
+    with pytest.raises(RefusedError, match=f"^x has {bound + 1} bytes, more than {bound}$"):
+        read(b" " * (bound + 1), "x")
 
 
 def test_one_file_contains_everything_that_a_release_needs() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from release_channels.adapters.uv import sanitized_environment
 from release_channels.model.outcome import Outcome, Result
-from release_channels.model.redact import SecretRedactor, redact_urls, without
+from release_channels.model.redact import SecretRedactor, printable, redact_urls, without
 
 _SECRETS = """
     TOKEN GITHUB_TOKEN PASSWORD PGPASSWORD DB_PASS DBPASS SMTP_PASS GITLAB_PASS GPG_PASSCODE GPG_PASSPHRASE PGPASSFILE
@@ -40,6 +40,7 @@ def test_the_name_of_a_desktop_is_not_redacted(name: str) -> None:
     """`ubuntu` would be cut out of every text; foreign code does not need the variable."""
     assert SecretRedactor({name: "ubuntu"})("runs-on: ubuntu-latest") == "runs-on: ubuntu-latest"
     assert sanitized_environment({name: "ubuntu"}, [name]) == {}
+    assert SecretRedactor({f"{name}-TOKEN": "plain-value"})("a plain-value") == "a ***"
 
 
 def test_values_of_secret_variables_are_redacted() -> None:
@@ -53,6 +54,12 @@ def test_values_of_secret_variables_are_redacted() -> None:
 def test_the_longest_secret_is_redacted_first() -> None:
     """Otherwise the end of a longer one would stay."""
     assert SecretRedactor({"A_TOKEN": "secret", "B_TOKEN": "secret-and-more"})("secret-and-more secret") == "*** ***"
+    assert SecretRedactor({"A_TOKEN": "secret", "B_TOKEN": "a-secret-x"})("a-secret-x") == "***"
+
+
+def test_half_a_character_is_escaped() -> None:
+    """And what steers a terminal is removed."""
+    assert printable("a\ud800\x1b[1mb") == "a\\ud800[1mb"
 
 
 def test_an_empty_secret_redacts_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from packaging.version import Version
 
 from release_channels.errors import RefusedError
 from release_channels.model.strict_json import ManifestFile
-from release_channels.model.tested_commit import MAX_BYTES, GateRun, Provenance, TestRun, parse_provenance
+from release_channels.model.tested_commit import (
+    ARTIFACT,
+    MAX_BYTES,
+    PROVENANCE,
+    GateRun,
+    Provenance,
+    TestRun,
+    parse_provenance,
+)
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 FILE = ManifestFile("x-1.0.dev42-py3-none-any.whl", 7, "ab" * 32)
@@ -33,6 +42,20 @@ def test_a_tested_commit_is_read_back_equal(gate_run: GateRun | None) -> None:
     """With a gate's run and without one."""
     provenance = replace(GOOD, gate_run=gate_run)
     assert parse_provenance(provenance.to_json()) == provenance
+    assert provenance.to_json().startswith('{\n  "schema": 1,\n')
+
+
+def test_the_gates_workflow_uses_its_names() -> None:
+    text = (Path(__file__).parents[2] / ".github/workflows/integration-eval.yml").read_text()
+    assert f"name: {ARTIFACT}\n" in text
+    assert f"path: {PROVENANCE}\n" in text
+
+
+def test_the_largest_file_is_read() -> None:
+    text = GOOD.to_json()
+    assert parse_provenance(text + " " * (2**18 - len(text))) == GOOD
+    with pytest.raises(RefusedError, match="is larger than 262144 bytes"):
+        parse_provenance(text + " " * (2**18 + 1 - len(text)))
 
 
 def _test_run(**values: object) -> dict[str, object]:

@@ -112,6 +112,9 @@ def test_an_agreeing_claim_is_verified() -> None:
     """The repository's name is compared in any case."""
     proof = verify_provenance(CLAIM, TEST, GATE, "Acme/Demo-Tool", Config())
     assert (proof.commit, proof.run, proof.version, proof.files) == (SHA, 41, Version("1.0.dev41"), FILES)
+    capital = "ACME/Demo-Tool"
+    claim, test = replace(CLAIM, repository=capital), replace(TEST, repository=capital, head_repository=capital)
+    assert verify_provenance(claim, test, GATE, REPOSITORY, Config()) == proof
     assert proof.origins == (
         "test.yml passed for commit aaaaaaaaaaaa: run 41, attempt 1",
         "integration-eval.yml passed for it: run 8, attempt 1",

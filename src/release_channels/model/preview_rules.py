@@ -187,11 +187,8 @@ def _run_number(observed: Observed, request: Request, config: Config) -> tuple[i
             f"no run number for the index {request.index}",
             hint="pass `--run-number`: the number of the test workflow's run for this commit",
         )
-    kept = [
-        v.dev or 0
-        for v, sha in observed.local_commits.items()
-        if sha == observed.commit.sha and _same_line(v, observed)
-    ]
+    own = [v for v, sha in observed.local_commits.items() if sha == observed.commit.sha and v.pre is None]
+    kept = [v.dev for v in own if v.dev is not None and final_of(v) == final_of(observed.version)]
     if kept:
         return max(kept), f"{max(kept)}, which this commit already has on the local index"
     free = _next_free(observed, config)
@@ -203,10 +200,6 @@ def _next_free(observed: Observed, config: Config) -> int:
     known = (*observed.index.releases, *observed.local_commits)
     taken = [v.dev for v in known if v.dev is not None and v.pre is None]
     return max(config.run_offset, *taken, 0) + 1
-
-
-def _same_line(version: Version, observed: Observed) -> bool:
-    return version.dev is not None and version.pre is None and final_of(version) == final_of(observed.version)
 
 
 def _behind(observed: Observed, request: Request, config: Config, why: str) -> Plan:

@@ -66,7 +66,7 @@ def printable(text: str) -> str:
 
     Half a surrogate pair is such a thing: JSON can contain one.
     """
-    return _CONTROLS.sub("", text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return _CONTROLS.sub("", text).encode(errors="backslashreplace").decode()
 
 
 def _is_redacted(name: str) -> bool:

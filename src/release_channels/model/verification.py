@@ -59,7 +59,7 @@ def verify_gated(manifest: Manifest, gated: Sequence[ManifestFile]) -> Manifest:
     built, tested = ({file.name: file.sha256 for file in files} for files in (manifest.files, gated))
     wrong = [
         f"{name} has sha256 {built.get(name, 'none')} here, and {tested.get(name, 'none')} in the gate"
-        for name in sorted(built.keys() | tested.keys())
+        for name in sorted(built | tested)
         if built.get(name) != tested.get(name)
     ]
     if gated and wrong:
