@@ -82,6 +82,7 @@ PUBLISHED = {
         observed("1.0.dev0", "1.0.dev42", newest=Relation.UNKNOWN, same=Relation.UNKNOWN), 42, "1.0.dev42",
         Reason.ALREADY,
     ),
+    "nobody looked": (observed("1.0.dev0", "1.0.dev42", newest=Relation.UNKNOWN), 42, "1.0.dev42", Reason.ALREADY),
     "the same commit, a higher one there": (
         observed("1.0.dev0", "1.0.dev42", "1.0.dev43", newest=Relation.ANCESTOR, same=Relation.SAME), 42, "1.0.dev42",
         Reason.ALREADY,
@@ -211,13 +212,35 @@ CUT_OFF = replace(
 def test_a_shallow_history_cannot_hide_a_restarted_counter() -> None:
     """Without the newest preview's commit, a real index gets nothing, and practice a warning."""
     made = decide(CUT_OFF, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
-    assert (made.verdict, made.reason) == (Verdict.REFUSE, Reason.CUT_OFF)
+    assert (made.verdict, made.reason, str(made.version), made.run) == (
+        Verdict.REFUSE, Reason.CUT_OFF, "1.0.dev42", 42,
+    )  # fmt: skip
     assert f"commit {THERE[:12]}, which this shallow clone does not contain" in made.message
     assert "fetch-depth: 0" in made.hint
     practice = plan(CUT_OFF)
     assert (practice.verdict, practice.reason) == (Verdict.PUBLISH, Reason.LATE)
     assert "in this clone, which is shallow" in practice.warnings[0]
     assert "which lacks it" in plan(replace(CUT_OFF, is_shallow=False)).warnings[0]
+
+
+HARMLESS = {
+    "another line": replace(CUT_OFF, version=Version("0.9.dev0")),
+    "a whole clone": replace(CUT_OFF, is_shallow=False),
+    "a known relation": replace(observed("1.0.dev0", "1.0.dev43", newest=Relation.ANCESTOR), is_shallow=True),
+}
+
+
+@pytest.mark.parametrize("world", HARMLESS.values(), ids=HARMLESS)
+def test_a_shallow_history_alone_stops_no_late_preview(world: Observed) -> None:
+    made = decide(world, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
+    assert (made.verdict, made.reason) == (Verdict.PUBLISH, Reason.LATE)
+
+
+def test_a_taken_number_is_taken_in_a_shallow_clone_too() -> None:
+    there = Preview(Version("1.0.dev42"), THERE, Relation.UNKNOWN)
+    world = replace(observed("1.0.dev0", "1.0.dev42"), newest_preview=there, same_version=there, is_shallow=True)
+    made = decide(world, Request(Channel.PREVIEW, index="pypi", run=42, may_count=False), CONFIG)
+    assert (made.reason, made.run) == (Reason.TAKEN, 42)
 
 
 def test_a_preview_without_a_commit_hides_no_restarted_counter() -> None:
@@ -295,6 +318,7 @@ def test_a_restarted_counter_is_refused_with_the_offset_to_set(
     world = observed("1.0.dev0", f"1.0.dev{newest}", newest=Relation.DESCENDANT)
     made = plan(world, run, run_offset=offset)
     assert (made.verdict, made.reason, made.run) == (Verdict.REFUSE, Reason.RESTARTED, run + offset)
+    assert made.version == Version(f"1.0.dev{run + offset}")
     assert f"run-offset = {corrected} " in made.hint
     again = plan(world, run, run_offset=corrected)
     assert (again.verdict, again.reason, again.run) == (Verdict.PUBLISH, Reason.OPEN, newest + 1)

@@ -25,6 +25,9 @@ FINAL = {
     "patch": ("1.1.4.dev0", "1.1.3", {"part": "patch"}, "1.1.4"),
     "minor": ("1.1.4.dev0", "1.1.3", {"part": "minor"}, "1.2.0"),
     "major": ("1.1.4.dev0", "1.1.3 1.2.0.dev9", {"part": "major"}, "2.0.0"),
+    "a part of nothing released": ("0.1.0.dev0", "", {"part": "minor"}, "0.2.0"),
+    "a part of a lone number": ("1.0.dev0", "1", {"part": "patch"}, "1.0.1"),
+    "a part within an epoch": ("1!0.1.dev0", "1!0.0.9", {"part": "minor"}, "1!0.1.0"),
     "previews do not count": ("1.2.0.dev0", "1.2.0.dev7", {}, "1.2.0"),
     "a candidate": ("1.2.0rc1", "1.1.3", {}, "1.2.0"),
     "a candidate that is out": ("1.2.0rc1", "1.1.3 1.2.0rc1", {}, "1.2.0"),
@@ -41,7 +44,7 @@ def test_bump_selects_the_final(main: str, taken: str, options: dict[str, Any], 
 
 
 NO_FINAL = {
-    "taken": ("1.2.0.dev0", "1.2.0", {}, RefusedError, "1.2.0 is taken", "1.2.1"),
+    "taken": ("1.2.0.dev0", "1.2.0", {}, RefusedError, "1.2.0 is taken", "channels bump --to 1.2.1`"),
     "yanked or tagged is taken": ("1.2.0.dev0", "1.1.0 1.2.0", {"to": "1.2.0"}, RefusedError, "is taken", "1.2.1"),
     "below the newest": ("1.2.0.dev0", "1.3.0", {}, RefusedError, "1.2.0 is below 1.3.0, which is released", "1.3.1"),
     "below main": ("1.2.0.dev0", "1.1.0", {"to": "1.1.1"}, RefusedError, "which main declares", "only go up"),
@@ -50,6 +53,7 @@ NO_FINAL = {
     "a dev release": ("1.2.0.dev0", "", {"to": "1.2.0.dev1"}, UsageError, "is not a final", "--to 1.2.0"),
     "a local version": ("1.2.0.dev0", "", {"to": "1.2.0+x"}, UsageError, "is not a final", "--to 1.2.0"),
     "no version": ("1.2.0.dev0", "", {"to": "next"}, UsageError, "'next' is not a version", "1.3.0"),
+    "both": ("1.2.0.dev0", "", {"to": "2.0", "part": "major"}, UsageError, "--to 2.0 and --part major", "leave one"),
     "no part": ("1.2.0.dev0", "", {"part": "tiny"}, UsageError, "'tiny' is not a part", "major, minor, patch"),
 }
 
@@ -78,6 +82,7 @@ DEV = {
     "above a preview of a candidate": ("1.2.0", "1.2.0 1.3.0b1.dev2", {"part": "minor"}, "1.4.0.dev0"),
     "previews do not bind": ("1.2.0", "1.2.0 1.9.0.dev3", {}, "1.2.1.dev0"),
     "a candidate that nobody has": ("1.0.0rc1", "0.9.0", {}, "1.0.0.dev0"),
+    "a final that nobody has": ("1.2.0", "1.1.0", {}, "1.2.1.dev0"),
     "the first candidate": ("2.0b1", "", {}, "2.0.dev0"),
     "a preview of a candidate": ("1.0.0rc1.dev2", "0.9.0", {}, "1.0.0.dev0"),
     "a candidate that is out": ("1.0.0rc1", "0.9.0 1.0.0rc1", {}, "1.0.1.dev0"),
@@ -96,12 +101,15 @@ def test_bump_dev_opens_the_next_dev_line(main: str, taken: str, options: dict[s
 
 NO_DEV = {
     "a closed line": ("1.2.0", "1.2.0", {"to": "1.2.0"}, RefusedError, "1.2.0.dev0 is below 1.2.0"),
+    "a taken line": ("1.2.0", "1.2.0 1.3.0.dev0", {"to": "1.3.0"}, RefusedError, "1.3.0.dev0 is taken"),
+    "a local version": ("1.2.0", "1.2.0", {"to": "1.3.0+x"}, UsageError, "not the start of a dev line"),
+    "both": ("1.2.0", "", {"to": "2.0", "part": "major"}, UsageError, "--to 2.0 and --part major"),
     "below main": ("1.3.0", "1.2.0", {"to": "1.2.5"}, RefusedError, "which main declares"),
     "below a candidate": ("1.2.0", "1.2.0 2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
     "a candidate": ("1.2.0", "1.2.0", {"to": "1.3.0rc1"}, UsageError, "not the start of a dev line"),
     "below a candidate on main": ("2.0.0rc1", "1.2.0", {"to": "1.3.0"}, RefusedError, "which main declares"),
-    "a candidate's own line": ("2.0.0rc1", "2.0.0rc1", {"to": "2.0.0"}, RefusedError, "2.0.0.dev0 is below 2.0.0rc1"),
-    "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev4"}, UsageError, "not the start of a dev line"),
+    "a candidate's own line": ("2.0.0rc1", "2.0.0rc1", {"to": "2.0.0"}, RefusedError, "rc1, which main declares"),
+    "another number": ("1.2.0", "1.2.0", {"to": "1.3.0.dev1"}, UsageError, "not the start of a dev line"),
 }
 
 
@@ -113,6 +121,8 @@ def test_bump_dev_refuses_a_line_below_a_release(
     with pytest.raises(error) as stop:
         next_dev(Version(main), versions(taken), **options)
     assert said in str(stop.value)
+    assert "bump --to" not in stop.value.hint
+    assert "taken" not in said or "`release-channels bump-dev --to 1.2.1`" in stop.value.hint
 
 
 def test_only_a_dev_release_is_an_open_line() -> None:

@@ -76,8 +76,9 @@ def _decide_dev(observed: Observed, request: Request, config: Config) -> Plan:
 
 def _number(observed: Observed, request: Request, config: Config, version: Version, run: int) -> Plan:
     """Compare a preview with the published ones: the same version, then the newest."""
-    there, newest = observed.same_version, _newest(observed)
-    is_there = version in observed.index.releases
+    newest, is_there = _newest(observed), version in observed.index.releases
+    there = observed.same_version if is_there else None
+    ahead = newest if newest is not None and newest.version > version else None
     if is_there and (there is None or there.commit is None or there.relation is Relation.SAME):
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.ALREADY,
@@ -85,29 +86,29 @@ def _number(observed: Observed, request: Request, config: Config, version: Versi
             "its files are compared, and missing ones are uploaded",
             version=version, run=run,
         )  # fmt: skip
-    if newest is not None and newest.version > version and _restarted(newest, version):
+    if ahead is not None and _restarted(ahead, version):
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.RESTARTED,
-            f"run {run} is lower than the {newest.version.dev} of {newest.version}, which an earlier commit has: "
+            f"run {run} is lower than the {ahead.version.dev} of {ahead.version}, which an earlier commit has: "
             "the test workflow's counter has restarted",
-            hint=_offset(newest, run, config),
+            hint=_offset(ahead, run, config),
             version=version, run=run,
         )  # fmt: skip
-    if newest is not None and newest.version > version and _is_cut_off(observed, request, newest, version):
+    if ahead is not None and _is_cut_off(observed, request, ahead, version):
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.CUT_OFF,
-            f"{newest.version} was built from commit {(newest.commit or '')[:12]}, which this shallow clone "
+            f"{ahead.version} was built from commit {(ahead.commit or '')[:12]}, which this shallow clone "
             f"does not contain: whether {version} is late or the run counter has restarted is unknown",
             hint=UNSHALLOW,
             version=version, run=run,
         )  # fmt: skip
-    if is_there and there is not None:
+    if there is not None:
         return _taken(observed, request, config, there, version, run)
-    if newest is not None and newest.version > version:
+    if ahead is not None:
         return make_plan(
             observed, request, Verdict.PUBLISH, Reason.LATE,
-            f"{version} arrives after {newest.version}, and preview users stay on that one",
-            version=version, run=run, warnings=_twice(newest, version) + _why_late(newest, observed),
+            f"{version} arrives after {ahead.version}, and preview users stay on that one",
+            version=version, run=run, warnings=_twice(ahead, version) + _why_late(ahead, observed),
         )  # fmt: skip
     return make_plan(
         observed, request, Verdict.PUBLISH, Reason.OPEN,

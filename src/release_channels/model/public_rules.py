@@ -25,7 +25,7 @@ def decide_public(observed: Observed, request: Request, config: Config) -> Plan:
         return make_plan(
             observed, request, Verdict.REFUSE, Reason.UNFIT,
             "; ".join(stop.message for stop in stops),
-            hint="\n".join(dict.fromkeys(stop.hint for stop in stops if stop.hint)),
+            hint="\n".join(dict.fromkeys(stop.hint for stop in stops)),
         )  # fmt: skip
     version, there = observed.version, observed.index.releases.get(observed.version, ())
     if there:
@@ -122,5 +122,5 @@ def _above(newest: Version) -> str:
     return f"the next version is {final_of(next_dev_line(newest))}: release branches are not supported"
 
 
-def _error(message: str, hint: str = "") -> Finding:
+def _error(message: str, hint: str) -> Finding:
     return Finding(Severity.ERROR, "", message, hint)
