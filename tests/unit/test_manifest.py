@@ -58,6 +58,11 @@ def test_a_manifest_is_read_back_equal(manifest: Manifest) -> None:
     assert text.startswith('{\n  "schema": 1,\n')
 
 
+def test_the_channels_are_read_by_name() -> None:
+    channels = [parse_manifest(json.dumps({**VALID, "channel": name})).channel for name in ("preview", "public")]
+    assert channels == [Channel.PREVIEW, Channel.PUBLIC]
+
+
 def test_the_largest_manifest_is_read() -> None:
     text = json.dumps(VALID)
     assert parse_manifest(text + " " * (2**20 - len(text))) == parse_manifest(text)
