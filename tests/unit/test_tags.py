@@ -49,6 +49,7 @@ def test_a_format_in_capitals_differs_only_in_case() -> None:
     [
         ("v1.2.4-final", "is for 1.2.4, but"), ("v1.2.3", "does not match tag-format"), ("v01.2.3-final", "another sp"),
         ("v-final", "contains no version ('')"), ("1.2.3-final", "does not match tag-format"),
+        ("v1.2.3-final-x", "does not match tag-format"),
     ],
 )  # fmt: skip
 def test_a_format_may_go_on_after_the_version(name: str, why: str) -> None:
