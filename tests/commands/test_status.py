@@ -296,7 +296,7 @@ def test_in_practice_a_tag_from_before_the_adoption_lacks_nothing(make_repo: Mak
 
 @pytest.mark.parametrize("is_ahead", [False, True], ids=["on main's tip", "with settings that are not pushed"])
 def test_a_tag_of_this_clone_alone_is_no_version_of_main(make_repo: MakeRepo, tmp_path: Path, is_ahead: bool) -> None:
-    """Beside a real index, whatever settings this clone is going to bring main."""
+    """Beside a real index, whatever settings this clone adds to main."""
     with serve(tmp_path / "index", project="demo-tool") as index:
         own = f'\n[[tool.uv.index]]\nname = "mine"\nurl = "{index.simple_url}"\npublish-url = "{index.upload_url}"\n'
         made = Sample(tail=f'{own}[tool.hatch.version]\nsource = "vcs"\n', backend="hatchling")
