@@ -109,9 +109,7 @@ def test_settings_that_are_not_pushed_are_to_be_pushed(
     assert ("a commit cannot choose its own" in said) is (branch == "side")
 
 
-def test_settings_that_head_took_back_are_not_brought_by_a_push(
-    ready: Repo, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_push_is_named_for_settings_that_head_took_back(ready: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """The commit to tag has them, and what a push adds to main has not."""
     before_them = (ready.root / "pyproject.toml").read_text()
     ready.commit("set", {"pyproject.toml": final(settings='tag-format = "{version}"\n').pyproject()})

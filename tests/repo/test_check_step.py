@@ -372,7 +372,7 @@ def test_a_differing_version_file_is_an_error(make_repo: MakeRepo, run_session: 
     assert repo.fingerprint() == before
 
 
-def test_a_key_of_the_last_sdist_is_a_warning_beside_an_egg(
+def test_a_key_of_the_last_sdist_is_a_warning_although_an_egg_is_listed(
     make_repo: MakeRepo, run_session: RunSession, tmp_path: Path
 ) -> None:
     """An index lists distributions of former kinds, too; the sdist is found among them."""
