@@ -440,8 +440,9 @@ def test_a_dry_run_and_a_check_write_nothing(make_repo: MakeRepo) -> None:
     before = repo.fingerprint()
     practised = adopt(repo, dry_run=True)
     assert (practised.result, practised.message) == (Result.PLANNED, f"{len(NEW)} files would be written; nothing was")
-    with pytest.raises(RefusedError, match="not as it should be"):
+    with pytest.raises(RefusedError, match="not as it should be") as stop:
         adopt(repo, check=True)
+    assert first_command(stop.value.hint) == f"release-channels init --gate --tool '{TOOL}'"
     assert repo.fingerprint() == before
 
 
@@ -595,10 +596,14 @@ def test_disabling_the_gate_updates_every_file(make_repo: MakeRepo, capsys: pyte
     """Edited files are listed, and an update deletes the gate's workflow."""
     repo = adopted(make_repo)
     assert "integration-eval" in (repo.root / PREVIEW).read_text()
-    adopt(repo, gate=False)
+    capsys.readouterr()
+    message = adopt(repo, gate=False).message
+    assert message.endswith(f"; not used any more: {INTEGRATION} (`--update` removes it)")
+    assert "workflows of its own" not in capsys.readouterr().err
     assert "integration-eval" not in (repo.root / PREVIEW).read_text()
-    with pytest.raises(RefusedError, match="integration-eval"):
+    with pytest.raises(RefusedError, match="integration-eval") as stop:
         adopt(repo, gate=None, check=True)
+    assert first_command(stop.value.hint) == f"release-channels init --update --tool '{TOOL}'"
     repo.commit("without a gate")
     adopt(repo, gate=None, update=True)
     assert not (repo.root / INTEGRATION).exists()

@@ -47,13 +47,14 @@ def is_test_file(path: str) -> bool:
 def existing_workflows(
     workflows: Mapping[str, str], plan: AdoptionPlan, tests: Mapping[str, str], *, update: bool = False
 ) -> tuple[ExistingWorkflow, ...]:
-    """Describe each workflow file that differs from the one of `init`; `tests` are the texts of the project's tests."""
+    """Describe each workflow file that is not as `init` wrote it; `tests` are the texts of the project's tests."""
     planned = {file.path: file for file in plan.files if file.path.startswith(WORKFLOWS)}
     uploading = {violation.path for violation in plan.others_broken if violation.rule == "one-way-out"}
+    unused = {orphan.path for orphan in plan.orphans}  # an adoption wrote them
     rows = []
     for path, text in workflows.items():
         file = planned.get(path)
-        if file is not None and file.kind is Kind.SAME:
+        if path in unused or (file is not None and file.kind in (Kind.SAME, Kind.RENEWED)):
             continue
         conflicts = list(_lost(path, text, file.new) if file else _conflicts(path, text, plan, planned.values()))
         if path in uploading:

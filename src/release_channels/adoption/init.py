@@ -100,7 +100,7 @@ def init(
     _show(plan, lock.path, fits=fits, whole=dry_run or request.update or request.check)
     project = snapshot.project.name
     if request.check:
-        return _checked(plan, [] if fits else [lock.path], project)
+        return _checked(plan, [] if fits else [lock.path], project, request)
     if dry_run:
         count = len(files) + (not fits)
         message = f"{_files(count)} would be written; nothing was"
@@ -296,7 +296,7 @@ def _show_broken(broken: Sequence[RuleViolation], *, whole: bool) -> None:
         console.say(f"  … {len(broken) - _SHOWN} more rules in this file: `release-channels init --check` names all")
 
 
-def _checked(plan: AdoptionPlan, unfit: Sequence[str], project: str) -> Outcome:
+def _checked(plan: AdoptionPlan, unfit: Sequence[str], project: str, request: InitRequest) -> Outcome:
     """End a check; `unfit` is the lock where it is not the noxfile's.
 
     Raises: RefusedError where something differs.
@@ -306,7 +306,9 @@ def _checked(plan: AdoptionPlan, unfit: Sequence[str], project: str) -> Outcome:
     wrong += unfit
     others = [f"{violation.path}:{violation.line}" for violation in plan.others_broken]
     if wrong or others:
-        ours = "`release-channels init` writes what is missing; `--update` also replaces what differs" if wrong else ""
+        replaces = bool(plan.orphans) or any(not (file.is_fine or file.is_addition) for file in plan.files)
+        command = replace(request, check=False, update=replaces).command
+        ours = f"`{command}` writes what is missing{', and replaces what differs' if replaces else ''}" if wrong else ""
         theirs = f"edit by hand: {', '.join(others)}; `release-channels doctor` says what to do" if others else ""
         raise RefusedError(
             f"not as it should be: {', '.join([*wrong, *others])}",
@@ -346,6 +348,8 @@ def _outcome(plan: AdoptionPlan, files: Sequence[PlannedFile], renewed: bool, pr
     text = f"{_files(count)} written" if count else "nothing to write"
     if left:
         text += f"; not changed: {', '.join(left)} (`--update` replaces them)"
+    if plan.orphans and not update:
+        text += f"; not used any more: {', '.join(orphan.path for orphan in plan.orphans)} (`--update` removes it)"
     if plan.others_broken:
         text += f"; rules broken in {', '.join(sorted({violation.path for violation in plan.others_broken}))}"
     return Outcome(Result.DONE, text, project=project)
