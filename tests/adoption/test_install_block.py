@@ -113,6 +113,21 @@ def test_wrong_options_are_refused(
     assert readme.read_text() == "# Demo\n"
 
 
+@pytest.mark.parametrize("file", ["INSTALL.md", "no/such/README.md"])
+def test_a_document_that_is_not_there_is_made_first(tmp_path: Path, offline: None, file: str) -> None:
+    """By hand: where its commands belong only a person knows."""
+    _project(tmp_path, "# Demo\n")
+    screen = run(SCRIPT, "install-commands", "--write", file, cwd=tmp_path)
+    assert screen.err.splitlines()[-1] == (
+        "next: make it, with these two lines where the commands belong, "
+        f"then `release-channels install-commands --write {file}`"
+    )
+    assert not (tmp_path / file).exists()
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("\n".join(line.strip() for line in screen.err.splitlines() if "<!--" in line))
+    assert run(SCRIPT, "install-commands", "--write", file, cwd=tmp_path).code == 0
+
+
 def test_a_directory_without_a_project_is_refused(tmp_path: Path, offline: None) -> None:
     screen = run(SCRIPT, "install-commands", cwd=tmp_path)
     assert screen.code == 1

@@ -228,7 +228,8 @@ def keep_block(root: Path, file: str, *, channel: str = "", check: bool = False)
     text = tree.text(file)
     if text is None:
         raise RefusedError(
-            f"there is no {file} in {root}", hint="--write names the document that contains the commands"
+            f"there is no {file} in {root}",
+            hint=f"make it, with these two lines where the commands belong:\n{_MARKERS}",
         )
     wanted = with_block(text, product_of(tree.project()), file, channel=channel)
     if wanted == text:
