@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nox import Session
 
     from release_channels.cli.context import TaskContext
+    from release_channels.model.next_step import NextStep
     from release_channels.model.outcome import Outcome
 
 
@@ -159,7 +160,7 @@ def _run(session: Session, *steps: str, channel: str = "") -> None:
         session.error(str(outcome.result))  # the reason stands above already
 
 
-def _find_next(context: TaskContext) -> str:
+def _find_next(context: TaskContext) -> NextStep | None:
     from release_channels.commands.status import read_next
 
     return read_next(context)

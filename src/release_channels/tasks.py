@@ -19,6 +19,7 @@ from release_channels.model.session_names import OWN_NOXFILE
 
 if TYPE_CHECKING:
     from release_channels.cli.run import TaskRun
+    from release_channels.model.next_step import NextStep
 
 INDEX = "pypi, testpypi, local, or a [[tool.uv.index]]; by default pypi, and local while the project practises"
 OFFLINE = "read no index but the local one"
@@ -253,8 +254,9 @@ def _open_task(
     return open_task(name, here, index, read_next, revision=revision, reports_itself=reports_itself, offline=offline)
 
 
-def _in_directory(path: str, command: str) -> str:
+def _in_directory(path: str, step: NextStep | None) -> str:
     """Return a command that is typed here and runs in a directory, with the file that has its sessions."""
+    command = step.command if step else ""
     if path == "." or not command:
         return command
     session = f"nox -f {OWN_NOXFILE} -s " if Path(path, OWN_NOXFILE).is_file() else "nox -s "

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.screen import BIN, environment, run
+from tests.commands.doing import on_github
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
 from tests.support.repo import Repo
@@ -78,6 +79,24 @@ def test_a_terminal_without_a_cursor_gets_lines_at_once(make_repo: MakeRepo) -> 
     """It draws no spinner, and would show nothing until the end."""
     shown = _on_terminal(_project(make_repo).root, SCREENS["status"], 80, {"TERM": "dumb"})
     assert shown.splitlines()[0] == "looking at the project and its index …"
+
+
+LOOKED_AT = {
+    "status": ("main, its tags and the index", "main, its tags and GitHub"),
+    "doctor": ("files, git and the index", "files, git, GitHub and the index"),
+}
+
+
+@pytest.mark.parametrize("screen", [pytest.param("status", marks=()), pytest.param("doctor", marks=pytest.mark.full)])
+def test_a_screen_says_what_it_looks_at(make_repo: MakeRepo, monkeypatch: pytest.MonkeyPatch, screen: str) -> None:
+    """GitHub is named where it is asked."""
+    repo = make_repo(Sample(urls=""))
+    words = (PROGRAM, screen, "--index", "local")
+    alone, on_it = LOOKED_AT[screen]
+    shown = _on_terminal(repo.root, words, 80, {})
+    assert (f"looking at {alone} …" in shown, "GitHub …" in shown) == (True, False)
+    with on_github(repo, monkeypatch):
+        assert f"looking at {on_it} …" in _on_terminal(repo.root, words, 80, {})
 
 
 ONCE = {

@@ -13,7 +13,7 @@ from tests.commands.doing import bump, on_index, run_task, some_of, tag
 from tests.commands.test_next_step import NEXT
 from tests.conftest import MakeRepo
 from tests.support.projects import Sample
-from tests.support.releasing import put_on_index
+from tests.support.releasing import IGNORED, put_on_index
 from tests.support.repo import Repo
 
 LOG = "# Changelog\n\n## [Unreleased]\n\n- A thing.\n\n## [1.1.0] - 2025-01-02\n\n- Old.\n"
@@ -178,6 +178,19 @@ def test_a_refusal_names_what_comes_first(
     assert command(repo) != 0
     said = capsys.readouterr()
     assert NEXT.findall(said.out + said.err) == [expected]
+    assert repo.fingerprint() == before
+
+
+def test_a_hint_that_comes_later_is_followed_by_what_comes_before_it(
+    make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The refused `tag` names `bump`, and the state a preview: both are named, with the reason."""
+    repo = make_repo(Sample(files={"CHANGELOG.md": LOG, **IGNORED}))
+    before = repo.fingerprint()
+    assert tag(repo) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert "`release-channels bump --index local` writes 1.2.0" in lines[-3]
+    assert lines[-2:] == ["  before that: 1 commit on main is in no preview", "next: nox -s preview"]
     assert repo.fingerprint() == before
 
 

@@ -23,7 +23,7 @@ from release_channels.indexserver.server import serve
 from release_channels.model.outcome import Result
 from release_channels.model.version import Channel
 from release_channels.rehearsal.github.http import broken
-from release_channels.rehearsal.github.state import StoredRelease
+from release_channels.rehearsal.github.state import Answer, StoredRelease
 from tests.commands.doing import bump, bump_dev, run_task, tag
 from tests.conftest import MakeRepo, RunSession
 from tests.github.hubs import READER, GitHubDouble
@@ -251,9 +251,16 @@ def test_status_works_with_a_reading_token_or_none(
 
 
 def test_a_failing_github_is_queried_once(released: Repo, github: GitHubDouble) -> None:
-    """The index alone decides then."""
-    github.state.faults.append(lambda *_: broken())
+    """And once more after a second, as a screen should: the index alone decides then."""
+    asked: list[str] = []
+
+    def fail(_: str, path: str) -> Answer:
+        asked.append(path)
+        return broken()
+
+    github.state.faults.append(fail)
     seen = look(released)
+    assert len(asked) == 2
     assert [what for what in seen.unseen if "failed with 502" in what] == list(seen.unseen)
     assert len(seen.unseen) == 1
     assert seen.next.command == "release-channels bump-dev --index local"
@@ -323,15 +330,15 @@ def test_an_error_while_reading_the_next_step_is_ignored(error: BaseException) -
         raise error
 
     try:
-        command = read_next(cast("TaskContext", SimpleNamespace(git=SimpleNamespace(commit=fail))))
+        step = read_next(cast("TaskContext", SimpleNamespace(git=SimpleNamespace(commit=fail))))
     except BaseException as escaped:  # noqa: BLE001 - pytest would end with Ctrl-C itself
         pytest.fail(f"{escaped!r} came out")
-    assert command == ""
+    assert step is None
 
 
 def test_no_next_step_is_shown_without_a_project(tmp_path: Path) -> None:
     """As after an `init` whose project cannot be opened."""
-    assert read_next_here(tmp_path) == ""
+    assert read_next_here(tmp_path) is None
 
 
 def test_practice_reads_nothing_from_the_real_github(make_repo: MakeRepo) -> None:

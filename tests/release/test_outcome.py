@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
+from packaging.version import Version
 
 from release_channels.adapters import console
 from release_channels.adapters.actions_env import ActionsEnvironment
-from release_channels.cli.report import report_outcome
+from release_channels.adapters.index import Credentials, Index
+from release_channels.cli.report import report_outcome, show_plan
 from release_channels.errors import RefusedError
+from release_channels.model.observed import Commit, IndexState, Observed
 from release_channels.model.outcome import Outcome, Result
+from release_channels.model.plan import Plan, Reason, Verdict
+from release_channels.model.version import Channel
 from tests.conftest import RunSession
 from tests.support.repo import Repo
 from tests.support.staging import build_sample, copy_repo
@@ -92,6 +97,30 @@ def test_the_install_command_matches_the_project(
     ]
 
 
+NOTES = {
+    "local": [
+        "the commands below read the local index only while it is kept open: `release-channels serve-index` prints how"
+    ],
+    "testpypi": [
+        "the commands below read the default index: name testpypi with pip's --index-url or uv's --default-index"
+    ],
+    "pypi": [],
+}
+
+
+@pytest.mark.parametrize(("index", "notes"), NOTES.items(), ids=NOTES)
+def test_what_install_commands_need_is_said_before_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], index: str, notes: list[str]
+) -> None:
+    """A user who copies the first one would get another release, or none."""
+    monkeypatch.delenv("UV_RUN_RECURSION_DEPTH", raising=False)
+    monkeypatch.setattr(sys, "argv", ["/bin/release-channels"])
+    report_outcome(Outcome(Result.PUBLISHED, "demo", project="demo", index=index), ActionsEnvironment(runs=False))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[: len(notes) + 1] == [*notes, "install from the public channel:"]
+    assert not any(line.startswith("the commands") for line in lines[len(notes) :])
+
+
 @pytest.mark.parametrize(
     ("environment", "is_on_path", "has_path"),
     [("_nox_script_mode", False, True), ("_nox_script_mode", True, False), (".venv", False, False)],
@@ -129,6 +158,29 @@ def test_a_refusal_is_reported_everywhere(
         "outcome": "refused", "version": "1.2.0.dev1", "publish": "false", "commit": outcome.commit, "run-number": "",
     }  # fmt: skip
     assert "### demo-tool: refused" in (runner / "STEP_SUMMARY").read_text()
+
+
+def test_every_line_of_a_plan_begins_below_its_first(offline: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where two rules are broken, and each says what to do."""
+    plan = Plan(Channel.PUBLIC, "demo", "local", "a" * 40, Verdict.REFUSE, Reason.UNFIT, "a; b", hint="do a\ndo b")
+    seen = Observed("demo", Version("1.0"), Commit("a" * 40, 0), IndexState("local"))
+    index = Index("local", "http://127.0.0.1:9/", "http://127.0.0.1:9/", Credentials.NONE)
+    show_plan(plan, seen, index, ("build",))
+    assert [line for line in capsys.readouterr().err.splitlines() if " do " in line] == [
+        "  to do        do a",
+        "               do b",
+    ]
+
+
+def test_the_next_step_is_about_the_same_build(repo: Repo, run_session: RunSession) -> None:
+    """With the commit and the number that were named it checks what was built, and not another preview."""
+    commit = repo.git("rev-parse", "HEAD")
+    repo.commit("a later commit")
+    built = run_session(repo, "--offline", "--run-number", "7", "--commit", commit, steps=("build",))
+    assert built.next == f"nox -s check -- --run-number 7 --commit {commit} --offline"
+    words = built.next.partition(" -- ")[2].split()
+    checked = run_session(repo, *words, steps=("check",))
+    assert (checked.result, checked.version) == (Result.DONE, built.version), checked.hint
 
 
 def test_a_dry_run_writes_no_file(repo: Repo, run_session: RunSession, offline: None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from release_channels.model.refusal import first_command, next_after_error, next_after_plan
+from release_channels.model.next_step import NextStep
+from release_channels.model.refusal import first_command, next_after_error, next_after_plan, why_before
 
 NEXT = {
     "a command": ("write it: `release-channels bump` does", "release-channels bump"),
@@ -91,6 +92,24 @@ def test_a_task_that_is_no_part_of_every_release_follows_its_own_hint(hint: str,
     expected = f"{first}, then `{typed}`" if first else "git push"
     assert next_after_error(typed, hint, index="local", state=TAG) == expected
     assert next_after_error(typed, "is it?", index="local", state=TAG) == TAG
+
+
+WHY = {
+    "another command": ("`release-channels bump` does", "nox -s preview", "no preview"),
+    "what a person does": ("commit them first", "nox -s preview", "no preview"),
+    "the same task": ("`nox -s preview -- --run-number 7`", "nox -s preview", ""),
+    "what a person does comes first": ("commit them", "commit them, then `x`", ""),
+    "no hint": ("", "nox -s preview", ""),
+    "no command": ("`release-channels bump` does", "fix the version on main", ""),
+}
+
+
+@pytest.mark.parametrize(("hint", "following", "why"), WHY.values(), ids=WHY)
+def test_what_comes_before_a_hint_says_why(hint: str, following: str, why: str) -> None:
+    """Where the state names another command than the hint, both are on the screen."""
+    command = following if " then " not in following else "nox -s preview"
+    assert why_before(hint, following, NextStep(False, command, "no preview")) == why
+    assert why_before(hint, following, None) == ""
 
 
 def test_doctor_is_never_after_doctor() -> None:

@@ -218,12 +218,17 @@ class TaskContext:
         """Return the release tags, here and on the remote, by version; `released` are the versions on the index."""
         return release_tags(self.config.tag_format, self.git.tag_names(self.config.remote), released)
 
-    def github(self) -> GitHub | None:
-        """Connect to the repository on GitHub; None if it has none."""
-        from release_channels.adapters.github import connect
+    @property
+    def repository(self) -> str | None:
+        """The repository on GitHub, `owner/name`; None if there is none."""
+        return repository_name(self.config.repository, self.git.remote_url(self.config.remote), self.env)
 
-        name = repository_name(self.config.repository, self.git.remote_url(self.config.remote), self.env)
-        return connect(name, self.env) if name else None
+    def github(self, *, is_screen: bool = False) -> GitHub | None:
+        """Connect to the repository on GitHub; None if it has none. A screen waits less for what does not answer."""
+        from release_channels.adapters.github import ON_A_SCREEN, connect
+
+        pauses = ON_A_SCREEN if is_screen else None
+        return connect(self.repository, self.env, pauses=pauses) if self.repository else None
 
 
 def _name_correction(git: Git, commit: Commit, stop: RefusedError) -> RefusedError:

@@ -50,7 +50,7 @@ def show_plan(plan: Plan, observed: Observed, index: Index, steps: Sequence[str]
     ]
     for name, value in rows:
         if value:
-            console.say(f"  {name:<13}{value}")
+            console.say(f"  {name:<13}{value}".replace("\n", f"\n{'':<15}"))
     for warning in plan.warnings:
         console.warn(warning)
 
@@ -69,6 +69,7 @@ def report_outcome(outcome: Outcome, actions: ActionsEnvironment, root: Path | N
     except (OSError, RefusedError) as err:  # the run is over: its outcome must be reported anyway
         console.warn(f"the outcome could not be written to a file: {err}")
     _report_end(outcome, is_annotated=actions.runs)
+    console.hint(f"before that: {outcome.why}" if outcome.why else "")
     console.next_step(outcome.next)
 
 
@@ -103,20 +104,19 @@ def _annotate(outcome: Outcome) -> None:
 
 
 def _commands(outcome: Outcome) -> list[str]:
-    """Return the two channels' install commands; from the local index they need its address, so say how to get it."""
+    """Return the two channels' install commands, and before them what they need to read this index."""
     from release_channels.model.install_commands import pip_command, uv_command
 
-    lines = ["install from the public channel:", "install from the preview channel:"]
     text: list[str] = []
+    if outcome.index == LOCAL:
+        text.append(f"the commands below read the local index only while it is kept open: {_keep_open()} prints how")
+    elif outcome.index != "pypi" or outcome.rehearsal:
+        how = f"name {outcome.index} with pip's --index-url or uv's --default-index"
+        text.append(f"the commands below read the default index: {how}")
+    lines = ["install from the public channel:", "install from the preview channel:"]
     for line, channel in zip(lines, (Channel.PUBLIC, Channel.PREVIEW), strict=True):
         by_uv = uv_command(outcome.project, channel, is_tool=outcome.is_tool)
         text += [line, *(f"  {shlex.join(words)}" for words in (pip_command(outcome.project, channel), by_uv))]
-    if outcome.index == LOCAL:
-        text.append(f"these read the local index only while it is kept open: {_keep_open()} prints how")
-    elif outcome.index != "pypi" or outcome.rehearsal:
-        text.append(
-            f"these read the default index: name {outcome.index} with pip's --index-url or uv's --default-index"
-        )
     return text
 
 

@@ -25,6 +25,7 @@ from release_channels.model.redact import printable
 if TYPE_CHECKING:
     from release_channels.cli.context import TaskContext
     from release_channels.cli.options import OptionsT
+    from release_channels.model.next_step import NextStep
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C. Source: POSIX shells, 128 + SIGINT."""
@@ -55,8 +56,8 @@ class Run:
     """True if the run has no outcome, and an error is printed alone."""
     index: str = DEFAULT_INDEX
     """The index in use, which the commands of hints name."""
-    next: str = ""
-    """The next command, from the observed state; empty while that is unknown."""
+    next: NextStep | None = None
+    """The next step, from the observed state; None while that is unknown."""
     typed: str = ""
     """The command that was typed."""
     usage: str = ""
@@ -87,19 +88,20 @@ class Run:
 
         return self.outcome.next or (next_after_plan(self.typed) if self.outcome.result is Result.PLANNED else "")
 
-    def next_after(self, hint: str, stop: ReleaseError | None = None, *, state: str = "") -> str:
-        """Return what comes after an error, or after a decision not to go on."""
-        from release_channels.model.refusal import next_after_error  # which a run that goes well does not need
+    def stopped(self, outcome: Outcome, stop: ReleaseError | None = None) -> Outcome:
+        """Return the outcome of an error, or of a decision not to go on, with what comes after it, and why."""
+        from release_channels.model.refusal import next_after_error, why_before  # no good run needs them
 
-        return next_after_error(
+        following = next_after_error(
             self.typed,
-            hint,
+            outcome.hint,
             index=self.index,
-            state=state or self.next,
+            state=self.next.command if self.next else "",
             usage=self.usage if isinstance(stop, UsageError) else "",
             is_unanswered=isinstance(stop, UnansweredError),
             is_foreign=isinstance(stop, CommandError),
         )
+        return replace(outcome, next=following, why=why_before(outcome.hint, following, self.next))
 
 
 @contextmanager
@@ -165,8 +167,8 @@ class TaskRun:
     context: TaskContext
 
 
-FindNext = Callable[["TaskContext"], str]
-"""Return the next command, from the state as it is now; empty if it cannot be told. It never raises."""
+FindNext = Callable[["TaskContext"], "NextStep | None"]
+"""Return the next step, from the state as it is now; None if it cannot be told. It never raises."""
 
 
 @contextmanager
@@ -202,7 +204,9 @@ def open_task(
                     run.next = find_next(context)
                 raise
             if not (reports_itself or run.is_reported):
-                run.outcome = replace(run.outcome, next=run.next_after_outcome() or find_next(context))
+                following = run.next_after_outcome()
+                step = None if following else find_next(context)
+                run.outcome = replace(run.outcome, next=step.command if step else following)
 
 
 def _typed(task: str) -> str:
@@ -232,6 +236,7 @@ def _catch_errors(run: Run) -> Iterator[None]:
         message=name_index(run.redact(run.outcome.message), run.index),
         hint=name_index(run.redact(run.outcome.hint), run.index),
         next=run.redact(run.outcome.next),
+        why=run.redact(run.outcome.why),
         warnings=tuple(run.redact(warning) for warning in run.outcome.warnings),
     )
 
@@ -240,11 +245,11 @@ def _report_error(run: Run, stop: ReleaseError) -> Outcome:
     """Turn an error into an outcome; one that nothing else would report is printed."""
     result = Result.REFUSED if isinstance(stop, RefusedError | UsageError) else Result.FAILED
     hint = name_index(stop.hint, run.index)
-    following = run.next_after(hint, stop)
+    outcome = run.stopped(replace(run.about, result=result, message=str(stop), hint=hint), stop)
     if run.reports_itself:
         console.error(type(stop)(str(stop), hint=hint))
-        console.next_step(following)
-    return replace(run.about, result=result, message=str(stop), hint=hint, next=following)
+        console.next_step(outcome.next)
+    return outcome
 
 
 def _report_internal_error(run: Run, bug: Exception) -> Outcome:

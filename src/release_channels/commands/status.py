@@ -27,6 +27,7 @@ from release_channels.model.config import Config
 from release_channels.model.decide import Plan, Reason, Request, decide
 from release_channels.model.github import Deployment, GitHubRelease, WorkflowRun, repository_name
 from release_channels.model.next_step import (
+    NextStep,
     ReleaseStatus,
     UnmergedBump,
     commit_command,
@@ -94,7 +95,8 @@ def print_status(context: TaskContext, *, as_json: bool, html: str = "") -> bool
 
     Raises: RefusedError if the file cannot be written.
     """
-    with console.progress("looking at main, its tags and GitHub", is_short=True):
+    last = "GitHub" if _asks_github(context) else "the index"
+    with console.progress(f"looking at main, its tags and {last}", is_short=True):
         report = read_status(context)
     if html:
         from release_channels.commands.status_page import render_page
@@ -108,34 +110,34 @@ def print_status(context: TaskContext, *, as_json: bool, html: str = "") -> bool
     return report.next.converged
 
 
-def read_next(context: TaskContext) -> str:
-    """Return the next command from the current state; empty if it cannot be read. It never raises."""
+def read_next(context: TaskContext) -> NextStep | None:
+    """Return the next step from the current state; None if it cannot be read. It never raises."""
 
-    def read() -> str:
+    def read() -> NextStep:
         commit = context.git.commit("HEAD")
         project = open_project(context.git, commit, index=context.index.name, env=context.env)
-        return read_status(replace(context, commit=commit, project=project)).next.command
+        return read_status(replace(context, commit=commit, project=project)).next
 
     return _read_without_effect(read)
 
 
-def read_next_here(root: Path) -> str:
-    """Read the next command of the project in a directory, as `status` names it; empty if it cannot be read."""
+def read_next_here(root: Path) -> NextStep | None:
+    """Read the next step of the project in a directory, as `status` names it; None if it cannot be read."""
 
-    def read() -> str:
+    def read() -> NextStep | None:
         with open_context(root, os.environ) as context:
             return read_next(context)
 
     return _read_without_effect(read)
 
 
-def _read_without_effect(read: Callable[[], str]) -> str:
+def _read_without_effect(read: Callable[[], NextStep | None]) -> NextStep | None:
     """Call a reader; the run is over by then, and neither an error nor Ctrl-C may change how it ended."""
     try:
         return read()
     except (Exception, KeyboardInterrupt) as err:  # noqa: BLE001 - what was published or pushed has to be reported
         console.output(f"the next step could not be read: {err!r}")
-        return ""
+        return None
 
 
 def show_status(picture: StatusReport) -> None:
@@ -348,13 +350,22 @@ def _commit_of(context: TaskContext, tag: str | None, tip: Commit, listed: Remot
     return found.commit if found else None
 
 
+def _practises(context: TaskContext) -> bool:
+    """Return whether releases are not announced on GitHub: they are on the local index, and GitHub is the real one."""
+    return context.index.name == LOCAL and not is_loopback(context.env.get("GITHUB_API_URL"))
+
+
+def _asks_github(context: TaskContext) -> bool:
+    return not _practises(context) and context.repository is not None
+
+
 def _connect(context: TaskContext, github: TolerantGitHub) -> None:
     """Connect to GitHub, and note what cannot be seen there."""
-    if context.index.name == LOCAL and not is_loopback(context.env.get("GITHUB_API_URL")):
+    if _practises(context):
         github.unseen.append("GitHub: releases on the local index are practice and not announced there")
         return
     try:
-        github.github = context.github()
+        github.github = context.github(is_screen=True)
     except ReleaseError as stop:
         github.miss("GitHub", stop)
         return

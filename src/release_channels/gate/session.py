@@ -77,7 +77,7 @@ def run_gate(
         with session_run("gate", root, env, dry_run=dry_run, redact=redactor, retry_hint=_RETRY) as run:
             run.outcome = _run(run.parse(GateOptions, words), root, env, redactor, pause)
             if run.outcome.result.is_good and not run.actions.runs:
-                run.outcome = replace(run.outcome, next=after_step("gate", "", ""))
+                run.outcome = replace(run.outcome, next=after_step("gate", ""))
         return run.outcome
     finally:
         console.set_redactor(str)

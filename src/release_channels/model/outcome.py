@@ -46,6 +46,8 @@ class Outcome:
     hint: str = ""
     next: str = ""
     """The next command, from the state after the run."""
+    why: str = ""
+    """Why that comes before what the hint says; empty where the hint says the same."""
     channel: str = ""
     project: str = ""
     version: str = ""
@@ -66,6 +68,7 @@ class Outcome:
         object.__setattr__(self, "message", redact_urls(self.message))
         object.__setattr__(self, "hint", redact_urls(self.hint))
         object.__setattr__(self, "next", redact_urls(self.next))
+        object.__setattr__(self, "why", redact_urls(self.why))
         object.__setattr__(self, "warnings", tuple(redact_urls(warning) for warning in self.warnings))
 
     @property

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 from release_channels.model.outcome import PROGRAM, name_index
+
+if TYPE_CHECKING:
+    from release_channels.model.next_step import NextStep
 
 # Commands that delete or overwrite, and those with a place for the user to fill in.
 _NOT_NEXT = re.compile(
@@ -67,6 +71,14 @@ def next_after_error(
     if (is_foreign or not hint) and not _is_same_task(doctor, typed):
         return doctor
     return name_index(first or f"correct that, then `{typed}`", index)
+
+
+def why_before(hint: str, following: str, state: NextStep | None) -> str:
+    """Return why the next command of the state comes before what a hint says; empty where the hint says it, too."""
+    is_states = state is not None and following == state.command and bool(_COMMAND.fullmatch(f"`{following}`"))
+    if state is None or not hint or not is_states:
+        return ""
+    return state.why if not any(_is_same_task(command, following) for command, _ in _commands(hint)) else ""
 
 
 def next_after_plan(typed: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from itertools import pairwise
+from types import MappingProxyType
 
 NOXFILE, OWN_NOXFILE = "noxfile.py", "release_noxfile.py"
 """The file of the release sessions; the second one stands beside a project's own that cannot have them."""
@@ -12,11 +15,15 @@ PREVIEW = (*BUILD_AND_CHECK, "preview-publish", "verify")
 PUBLIC = (*BUILD_AND_CHECK, "public-publish", "github-release", "verify")
 
 
-def after_step(step: str, channel: str, index: str) -> str:
-    """Return the command after a session of one step; `index` is empty where none was named."""
+def after_step(step: str, channel: str, named: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the command after a session of one step; `named` are the options that were given, by their flags."""
     following = dict(pairwise(PUBLIC if channel == "public" else PREVIEW)).get(step)
-    command = f"nox -s {following}{' --' if index else ''}" if following else "release-channels status"
-    return f"{command} --index {index}" if index else command
+    taken = [word for flag, value in named.items() if following or flag in _OF_STATUS for word in (flag, value) if word]
+    start = ("nox", "-s", following, *(["--"] if taken else [])) if following else ("release-channels", "status")
+    return shlex.join([*start, *taken])
+
+
+_OF_STATUS = ("--index", "--offline")
 
 
 SESSION_NAMES = (

@@ -38,6 +38,7 @@ from release_channels.release.dist_dir import import_build
 from release_channels.release.step import ReleaseContext, Step, Timeouts, outcome_of, run_steps
 
 if TYPE_CHECKING:
+    from release_channels.model.next_step import NextStep
     from release_channels.release.rebuild import ConcurrentRebuild
 
 
@@ -68,14 +69,24 @@ def run_pipeline(
         job = Job(
             tuple(steps), channel, options, root, env, run.actions, patience or Timeouts(), find_next, intermediate
         )
-        run.outcome = release(job)
+        run.outcome, run.next = release(job)
         if not run.outcome.result.is_good:
-            hint = name_index(run.outcome.hint, run.index)
-            run.outcome = replace(run.outcome, next=run.next_after(hint, state=run.outcome.next))
+            run.outcome = run.stopped(replace(run.outcome, hint=name_index(run.outcome.hint, run.index)))
         elif not (run.outcome.next or run.actions.runs):
             step = steps[-1] if run.outcome.result is not Result.SKIPPED else ""
-            run.outcome = replace(run.outcome, next=after_step(step, run.outcome.channel, options.index or ""))
+            run.outcome = replace(run.outcome, next=after_step(step, run.outcome.channel, _named(options)))
     return run.outcome
+
+
+def _named(options: Options) -> dict[str, str]:
+    """Return the options that the next step has to be given, too: without them it would be about another build."""
+    named = {
+        "--index": options.index,
+        "--run-number": str(options.run or ""),
+        "--commit": options.commit if options.commit != "HEAD" else "",
+        "--tag": options.tag,
+    }
+    return {flag: value for flag, value in named.items() if value} | ({"--offline": ""} if options.offline else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +122,8 @@ class Opened:
     proof: VerifiedRun | None
 
 
-def release(job: Job) -> Outcome:
-    """Open, observe, decide and show the plan, then run the steps.
+def release(job: Job) -> tuple[Outcome, NextStep | None]:
+    """Open, observe, decide and show the plan, then run the steps; return the outcome and the next step of the state.
 
     Raises: ReleaseError for whatever stops it before its first step.
     """
@@ -121,9 +132,10 @@ def release(job: Job) -> Outcome:
         opened = _open(job, stack)
         outcome = _release(job, opened, stack)
         if job.find_next is None or job.actions.runs:
-            return outcome
+            return outcome, None
         context = TaskContext(opened.git, opened.commit, opened.project, opened.index, job.env)
-        return replace(outcome, next=job.find_next(context))
+        step = job.find_next(context)
+        return replace(outcome, next=step.command if step else ""), step
 
 
 def _release(job: Job, opened: Opened, stack: ExitStack) -> Outcome:

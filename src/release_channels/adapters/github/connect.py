@@ -40,6 +40,10 @@ class Pauses:
     clock: Callable[[], float] = time.time
 
 
+ON_A_SCREEN = Pauses(reads=(1.0,))
+"""For a screen that shows what it could not see: a user can ask again."""
+
+
 def connect(repository: str, env: Mapping[str, str], *, pauses: Pauses | None = None) -> GitHub:
     """Create the client for one repository, `owner/name`, without a request yet.
 

@@ -88,7 +88,7 @@ def _files(context: TaskContext, snapshot: ProjectSnapshot, tasks: tuple[str, ..
     yield from diagnose_adoption(plan, has_lock=has_lock, has_workflows=bool(snapshot.workflows))
     if snapshot.files.get(plan.noxfile) is not None:
         yield from diagnose_tool(plan.noxfile, plan.requirement, locked_tool(context.root), running_version())
-    wanted = publishers(plan.config, _repository(context))
+    wanted = publishers(plan.config, repository_of(context))
     yield from diagnose_workflows(snapshot.workflows, plan.config, wanted, snapshot.bumped)
 
 
@@ -114,21 +114,22 @@ def _default_branch(context: TaskContext) -> Iterator[Diagnosis]:
         yield error(GIT, "settings", str(stop), stop.hint)
 
 
-def _repository(context: TaskContext) -> str | None:
+def repository_of(context: TaskContext) -> str | None:
+    """Return the repository on GitHub, by the remote, the settings or the project's URLs; None if none names it."""
     return github_repository(context.project, context.git.remote_url(context.config.remote), context.env)
 
 
 def _github(context: TaskContext, tags: Sequence[str]) -> Iterator[Diagnosis]:
-    name = _repository(context)
+    name = repository_of(context)
     if name is None:
         yield unknown(
             GITHUB, "repository", "neither a remote nor a project URL is on GitHub",
             'a remote there, or `repository = "owner/name"` in [tool.release-channels]',
         )  # fmt: skip
         return
-    from release_channels.adapters.github import connect
+    from release_channels.adapters.github import ON_A_SCREEN, connect
 
-    with connect(name, context.env) as github:
+    with connect(name, context.env, pauses=ON_A_SCREEN) as github:
         try:
             is_private, branch = github.settings.repository()
         except ReleaseError as stop:
@@ -198,7 +199,7 @@ def _index(context: TaskContext, now: datetime) -> Iterator[Diagnosis]:
         return
     yield from diagnose_index(seen.index, plan, context.config, now)
     attested = {channel: _attested(context, seen.index, channel) for channel in Channel}
-    wanted = publishers(context.config, _repository(context))
+    wanted = publishers(context.config, repository_of(context))
     yield from diagnose_publishers(wanted, attested, context.project.name)
 
 

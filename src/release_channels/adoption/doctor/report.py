@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from release_channels.adapters import console
-from release_channels.adoption.doctor import examine
+from release_channels.adoption.doctor import examine, repository_of
 from release_channels.adoption.doctor.diagnosis import (
     GUARANTEES,
     Diagnosis,
@@ -14,6 +14,7 @@ from release_channels.adoption.doctor.diagnosis import (
     to_json,
 )
 from release_channels.cli.context import TaskContext
+from release_channels.cli.run import FindNext
 from release_channels.model.outcome import name_index
 
 _STYLES = {
@@ -23,20 +24,20 @@ _STYLES = {
 }
 
 
-def print_diagnosis(
-    context: TaskContext, tasks: tuple[str, ...], find_next: Callable[[TaskContext], str], *, as_json: bool
-) -> int:
+def print_diagnosis(context: TaskContext, tasks: tuple[str, ...], find_next: FindNext, *, as_json: bool) -> int:
     """Print the findings as lines or as JSON; return the exit code, 1 if there is an error, otherwise 0.
 
     The lines end with the next command.
     """
-    with console.progress("looking at files, git, GitHub and the index", is_short=True):
+    asked = ", GitHub" if repository_of(context) else ""
+    with console.progress(f"looking at files, git{asked} and the index", is_short=True):
         findings = examine(context, tasks)
     if as_json:
         console.result(to_json(context.project.name, findings))
     else:
         _print(findings, context.index.name)
-        console.next_step(find_next(context))
+        step = find_next(context)
+        console.next_step(step.command if step else "")
     return int(any(finding.severity is DiagnosisSeverity.ERROR for finding in findings))
 
 
