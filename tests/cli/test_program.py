@@ -55,6 +55,22 @@ SCRIPT = BIN / "release-channels"
             ["--status"], "'--status' is not an option of release-channels", "--list", id="option like a task"
         ),
         pytest.param(["--nosuch"], "'--nosuch' is not an option of release-channels", "--list", id="core option"),
+        pytest.param(["--help", "nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="help of no task"),
+        pytest.param(
+            ["--help", "bmup"], "'bmup' is not a task", "next: release-channels --help bump", id="help, misspelt"
+        ),
+        pytest.param(["--list", "nosuch"], "'nosuch' is not a task", "`release-channels --list`", id="list of no task"),
+        pytest.param(
+            ["-T", "x", "status"], "'-T' is not an option of release-channels", "--list", id="invoke's option"
+        ),
+        pytest.param(["-f", "no.yaml", "status"], "'-f' is not an option of", "--list", id="invoke's configuration"),
+        pytest.param(
+            ["status", "--indx=local", "--json"],
+            "'--indx' is not an option of status",
+            "next: release-channels status --index=local --json",
+            id="misspelt option with its value",
+        ),
+        pytest.param(["--help=bmup"], "'bmup' is not a task", "next: release-channels --help=bump", id="help=misspelt"),
         pytest.param(["status", "--index"], "--index needs a value", "--help status", id="no value"),
         pytest.param(["resume"], "did not receive required positional arguments: 'tag'", "--help resume", id="no tag"),
     ],
@@ -67,7 +83,7 @@ def test_an_invalid_command_line_gets_a_next_step(
     assert screen.code == 2
     assert screen.err.splitlines()[-1].startswith(("next: release-channels ", "next: nox -s "))
     screen.shows(message, then)
-    assert "did you mean `release-channels" not in screen.text or not words[0].startswith("--")
+    assert "did you mean `release-channels" not in screen.text or not words[0].startswith(("--s", "--n"))
 
 
 def test_the_next_step_is_never_the_refused_command(make_repo: MakeRepo) -> None:
