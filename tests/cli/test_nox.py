@@ -316,6 +316,10 @@ MISTAKES = {
     "no network": Mistake(
         ("failed: build: ", "Connection refused", "upstream index did not answer"), _no_network, session="build"
     ),
+    "no way to the index": Mistake(
+        ("refused: the index pypi did not answer: cannot connect to the proxy: Connection refused",),
+        words=("--index", "pypi", "--run-number", "3"),
+    ),
     "no index in a release workflow": Mistake(
         ("no --index in the release workflow internal-preview-release.yml", "`-- --index pypi`"), _in_workflow
     ),
@@ -333,6 +337,7 @@ def test_a_mistake_is_reported_without_a_traceback(mistake: Mistake, checkout: R
     assert screen.code == 1
     assert screen.last.startswith(("refused: ", "failed: ", "::error"))
     screen.shows(*mistake.parts)
+    assert "urllib3" not in screen.text
     assert snapshot(checkout.root) == before
     assert built(checkout.root) == published(checkout.root) == []
 

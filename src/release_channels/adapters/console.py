@@ -48,7 +48,7 @@ def libraries_quiet() -> Iterator[None]:
     root, nox = logging.getLogger(), logging.getLogger("nox")
     before = root.level, nox.level
     nox.setLevel(nox.level or root.level)
-    root.setLevel(logging.DEBUG if _verbose else logging.WARNING)
+    root.setLevel(logging.DEBUG if _verbose else logging.ERROR)
     try:
         yield
     finally:
