@@ -54,6 +54,16 @@ def old_tag(make_repo: MakeRepo) -> Repo:
     return repo
 
 
+UNRELEASED = "# Changelog\n\n## [Unreleased]\n\n- A thing.\n"
+
+
+def old_tag_and_unreleased(make_repo: MakeRepo) -> Repo:
+    """As before, with a changelog that has no section for the old tag, and one for what comes."""
+    repo = old_tag(make_repo)
+    repo.commit("log", {"CHANGELOG.md": UNRELEASED})
+    return repo
+
+
 def final_by_hand(make_repo: MakeRepo) -> Repo:
     """The version was edited, committed and pushed, and the changelog was not."""
     return make_repo(sample("1.2.0", CHANGELOG_md=CHANGELOG.replace("## [1.2.0] - 2026-01-02", "## [Unreleased]")))
@@ -111,6 +121,7 @@ def below_the_index(make_repo: MakeRepo) -> Repo:
 WALKS: dict[str, tuple[Callable[[MakeRepo], Repo], list[str]]] = {
     "tags, right after a release": (released_tag, ["commit and push the next change"]),
     "tags, an old one, and what was adopted is here": (old_tag, ["git push origin main", "nox -s preview"]),
+    "tags, an old one without a section": (old_tag_and_unreleased, ["git push origin main", "nox -s preview"]),
     "tags, and main is below the index": (
         below_the_index,
         ["release-channels tag --version 2.1.1 --index local", "release-channels resume v2.1.1 --index local"],
@@ -150,7 +161,10 @@ _ENDS = ("nox", "release-channels resume", "release-channels init", "commit and 
 """Where a walk ends: what takes long, and what a person does."""
 
 
-@pytest.mark.parametrize(("make", "expected"), some_of(WALKS, "tags, right after a release", "a final made by hand"))
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    some_of(WALKS, "tags, right after a release", "tags, an old one without a section", "a final made by hand"),
+)
 def test_what_a_screen_says_after_next_leads_on(
     make_repo: MakeRepo, offline: None, make: Callable[[MakeRepo], Repo], expected: list[str]
 ) -> None:

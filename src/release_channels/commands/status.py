@@ -466,7 +466,7 @@ def _ahead_of_release(context: TaskContext, tip: Commit, main: Project, followin
         if not _lacks_text(project, read, following):
             return _uncommitted(context, project, read, following, "is ready for")
         if main.source.is_written:
-            return None
+            return None  # `bump` writes it first
     if context.commit.sha == tip.sha or (main.source.is_written and context.git.branch() != context.config.main_branch):
         return None  # a branch beside main has more than the final that main declares
     return _unmerged(context, "")

@@ -89,7 +89,7 @@ def next_step(status: ReleaseStatus) -> NextStep:
 
 
 def _next_step(status: ReleaseStatus) -> NextStep:
-    main, reason, practises = status.main, status.preview.reason, status.preview.index == "local"
+    main, reason = status.main, status.preview.reason
     if status.unfinished:
         return _finish(status)
     if status.ahead is not None and (status.is_written or reason in _TAGGED_NEXT):
@@ -108,15 +108,8 @@ def _next_step(status: ReleaseStatus) -> NextStep:
         return NextStep(False, status.task("bump-dev"), why)
     if not status.is_written and reason in (Reason.STAGED, Reason.RELEASED):
         return NextStep(True, _COMMIT, f"main is {status.tag}: the next preview and release are of a later commit")
-    if reason is Reason.STAGED and status.lacks_text:
-        return NextStep(False, status.task("bump"), f"main declares {main}, and its changelog or a copy does not")
-    if reason is Reason.STAGED and not status.has_remote:
-        add = f"add the remote that the tag is pushed to: `git remote add {status.remote} URL`"
-        return NextStep(False, add, f"main declares {main}, and a release tag is pushed to a remote")
-    if reason is Reason.STAGED and practises and status.has_workflows:
-        return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
-    if reason is Reason.STAGED:
-        return NextStep(False, status.task("tag"), f"main declares {main}, which is not tagged yet")
+    if reason is Reason.STAGED and status.is_written:
+        return _tag(status)
     if reason in (Reason.UNFIT, Reason.RESTARTED, Reason.TAKEN):
         is_pre = reason is Reason.UNFIT and main.pre is not None and status.is_written
         fix = status.task("bump-dev") if is_pre else "fix the version on main"
@@ -126,6 +119,19 @@ def _next_step(status: ReleaseStatus) -> NextStep:
     if status.ahead is not None:
         return NextStep(False, status.ahead.then, status.ahead.where)
     return NextStep(True, _next_release(status), "nothing is pending; this starts the next public release")
+
+
+def _tag(status: ReleaseStatus) -> NextStep:
+    """Return what a final that main declares needs before its tag, or the tag."""
+    main = status.main
+    if status.lacks_text:
+        return NextStep(False, status.task("bump"), f"main declares {main}, and its changelog or a copy does not")
+    if not status.has_remote:
+        add = f"add the remote that the tag is pushed to: `git remote add {status.remote} URL`"
+        return NextStep(False, add, f"main declares {main}, and a release tag is pushed to a remote")
+    if status.preview.index == "local" and status.has_workflows:
+        return NextStep(False, "nox -s rehearse", f"main declares {main}; its tag would be real, and this practises it")
+    return NextStep(False, status.task("tag"), f"main declares {main}, which is not tagged yet")
 
 
 def _finish(status: ReleaseStatus) -> NextStep:
@@ -171,7 +177,8 @@ def _release_by_tag(status: ReleaseStatus, version: Version) -> str:
 
 def following_release(main: Version, reason: Reason) -> Version:
     """Return the release that comes next where the version comes from git tags."""
-    return final_of(next_dev_line(main) if reason is Reason.RELEASED else main)
+    is_tagged = reason is Reason.RELEASED or (reason is Reason.STAGED and not main.is_prerelease)
+    return final_of(next_dev_line(main) if is_tagged else main)
 
 
 def commit_command(version: Version, paths: Sequence[str], new: Sequence[str] = ()) -> str:
