@@ -598,8 +598,12 @@ def test_disabling_the_gate_updates_every_file(make_repo: MakeRepo, capsys: pyte
     assert "integration-eval" in (repo.root / PREVIEW).read_text()
     capsys.readouterr()
     message = adopt(repo, gate=False).message
+    shown = capsys.readouterr().err
+    assert (
+        "note: no live gate: previews follow the tests; to have one, `gate.enabled = true` and `init --gate`" in shown
+    )
+    assert "workflows of its own" not in shown
     assert message.endswith(f"; not used any more: {INTEGRATION} (`--update` removes it)")
-    assert "workflows of its own" not in capsys.readouterr().err
     assert "integration-eval" not in (repo.root / PREVIEW).read_text()
     with pytest.raises(RefusedError, match="integration-eval") as stop:
         adopt(repo, gate=None, check=True)

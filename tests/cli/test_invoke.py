@@ -52,7 +52,14 @@ def test_every_task_is_listed_with_one_line(words: tuple[str | Path, ...], offli
 
 def test_help_shows_the_program_and_its_options(offline: None) -> None:
     """--help TASK shows the task's options, and --version the version."""
-    run(SCRIPT, "--help", cwd=HERE).shows("Usage: release-channels ")
+    shown = run(SCRIPT, "--help", cwd=HERE)
+    shown.shows("Usage: release-channels ")
+    # Our tasks come first, and an option that does nothing here is not offered.
+    assert shown.out.index("  bump-dev ") < shown.out.index("  -V, --version ")
+    options = shown.out.partition("Options before the task:")[2]
+    assert re.findall(r"--[a-z-]+", options) == [
+        "--complete", "--print-completion-script", "--help", "--list", "--dry", "--version",
+    ]  # fmt: skip
     run(SCRIPT, "--help", "serve-index", cwd=HERE).shows("--port=STRING", "the port to listen on")
     run(SCRIPT, "--version", cwd=HERE).shows("release-channels ")
 

@@ -14,8 +14,10 @@ from release_channels.adoption.workflows.render import render
 from release_channels.cli.context import TaskContext, open_project
 from release_channels.cli.options import RehearsalOptions
 from release_channels.errors import RefusedError
+from release_channels.gate.sandbox.bubblewrap import find_bubblewrap
 from release_channels.model.outcome import Result
-from release_channels.rehearsal.prerequisites import LEAST_ROOM, require_prerequisites
+from release_channels.rehearsal.actions.act import find_act
+from release_channels.rehearsal.prerequisites import LEAST_ROOM, Machine, require_prerequisites
 from release_channels.rehearsal.session import run_rehearsal
 from tests.commands.doing import some_of
 from tests.conftest import MakeRepo
@@ -103,12 +105,42 @@ def test_several_obstacles_are_in_one_report(make_repo: MakeRepo, capsys: pytest
     STOPS["no entry in the changelog"][0](repo)
     STOPS["no lock"][0](repo)
     with pytest.raises(RefusedError) as stop:
-        require_prerequisites(_context(repo), RehearsalOptions(), room=lambda: LEAST_ROOM - 1)
+        require_prerequisites(_context(repo), RehearsalOptions(), machine=Machine(room=lambda: LEAST_ROOM - 1))
     rows = [line for line in capsys.readouterr().err.splitlines() if line.startswith("  no ")]
     assert [row.split()[1] for row in rows] == ["room", "lock", "bump"]
     assert str(stop.value).startswith(
         "1.0 GiB are free for temporary files, and a rehearsal needs 1 GiB; the workflows"
     )
+
+
+def no_act() -> object:
+    """Find no act."""
+    return find_act(Path("/nowhere/python"), path="/nowhere")
+
+
+LACKS: dict[str, tuple[Machine, str, str]] = {
+    "act": (Machine(act=no_act), "act, which runs the workflow files, is not installed", "act"),
+    "a library": (
+        Machine(library=lambda name: None if name == "yaml" else name), "not installed: yaml",
+        "`pip install 'release-channels[rehearsal]'`",
+    ),
+    "a sandbox": (
+        Machine(bubblewrap=lambda gate, _: find_bubblewrap(gate, {"PATH": "/nowhere"}, lambda: None)),
+        "the gate has no sandbox: bubblewrap is not installed", "`init --no-gate`",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("machine", "message", "hint"), LACKS.values(), ids=LACKS)
+def test_what_the_machine_lacks_is_named(make_repo: MakeRepo, machine: Machine, message: str, hint: str) -> None:
+    """With how to get it."""
+    repo = make_repo(Sample(tail="[tool.release-channels.gate]\nenabled = true\n"))
+    before = repo.fingerprint()
+    with pytest.raises(RefusedError) as stop:
+        require_prerequisites(_context(repo), RehearsalOptions(only="preview"), machine=machine)
+    assert message in str(stop.value)
+    assert hint in stop.value.hint
+    assert repo.fingerprint() == before
 
 
 def test_a_sound_project_is_let_through(make_repo: MakeRepo, capsys: pytest.CaptureFixture[str]) -> None:

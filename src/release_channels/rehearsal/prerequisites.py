@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from release_channels.commands.tag_checks import Answer, Row, check_chain_of, ch
 from release_channels.errors import RefusedError
 from release_channels.gate.sandbox.bubblewrap import find_bubblewrap
 from release_channels.gate.sandbox.daytona import KEY
-from release_channels.model.gate_config import SandboxKind
+from release_channels.model.gate_config import GateConfig, SandboxKind
 from release_channels.model.next_version import next_dev, next_final
 from release_channels.model.tags import release_tags, tag_of
 from release_channels.model.verification import WORKFLOWS
@@ -37,14 +38,22 @@ def free_room() -> int:
     return max(shutil.disk_usage(place).free for place in (MEMORY, Path(tempfile.gettempdir())) if place.is_dir())
 
 
-def require_prerequisites(
-    context: TaskContext, options: RehearsalOptions, *, room: Callable[[], int] = free_room
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How to find what a rehearsal needs of this machine."""
+
+    room: Callable[[], int] = free_room
+    act: Callable[[], object] = find_act
+    library: Callable[[str], object] = find_spec
+    bubblewrap: Callable[[GateConfig, Mapping[str, str]], tuple[object, str]] = find_bubblewrap
+
+
+def require_prerequisites(context: TaskContext, options: RehearsalOptions, *, machine: Machine | None = None) -> None:
     """Check everything, and show the answers.
 
     Raises: RefusedError with all that would stop the rehearsal.
     """
-    rows = tuple(_ask(context, options, room))
+    rows = tuple(_ask(context, options, machine or Machine()))
     show(rows, context.index.name)
     if wrong := [row for row in rows if row.answer is Answer.NO]:
         raise RefusedError(
@@ -53,27 +62,27 @@ def require_prerequisites(
         )
 
 
-def _ask(context: TaskContext, options: RehearsalOptions, room: Callable[[], int]) -> Iterator[Row]:
-    yield _programs()
-    yield _room(room())
+def _ask(context: TaskContext, options: RehearsalOptions, machine: Machine) -> Iterator[Row]:
+    yield _programs(machine)
+    yield _room(machine.room())
     workflows = _workflows(context, options)
     yield workflows
     if workflows.answer is Answer.YES:
         yield from check_chain_of(context, context.project.version)
         yield from _locks(context)
     if context.config.gate.needs_sandbox:
-        yield _sandbox(context)
+        yield _sandbox(context, machine)
     if options.only != "preview":
         yield from _release(context)
 
 
-def _programs() -> Row:
+def _programs(machine: Machine) -> Row:
     """Check act, and the libraries of the extra."""
     try:
-        find_act()
+        machine.act()
     except RefusedError as stop:
         return Row("programs", Answer.NO, str(stop), stop.hint)
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    missing = [name for name in _LIBRARIES if machine.library(name) is None]
     if missing:
         hint = "install the extra: `pip install 'release-channels[rehearsal]'`"
         return Row("programs", Answer.NO, f"not installed: {', '.join(missing)}", hint)
@@ -115,12 +124,12 @@ def _locks(context: TaskContext) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _sandbox(context: TaskContext) -> Row:
+def _sandbox(context: TaskContext, machine: Machine) -> Row:
     gate = context.config.gate
     may_be_daytona = gate.sandbox is SandboxKind.AUTO and context.env.get(KEY, "").strip()
     if gate.sandbox is SandboxKind.DAYTONA or may_be_daytona:
         return Row("sandbox", Answer.UNKNOWN, "Daytona is asked by the gate itself")
-    found, missing = find_bubblewrap(gate, context.env)
+    found, missing = machine.bubblewrap(gate, context.env)
     if found is None:
         hint = "install bubblewrap, as with `apt-get install bubblewrap`, or switch the gate off: `init --no-gate`"
         return Row("sandbox", Answer.NO, f"the gate has no sandbox: {missing}", hint)
