@@ -101,6 +101,7 @@ WHY = {
     "what a person does comes first": ("commit them", "commit them, then `x`", ""),
     "no hint": ("", "nox -s preview", ""),
     "no command": ("`release-channels bump` does", "fix the version on main", ""),
+    "another program's words": ("fatal: it is not there", "nox -s preview", ""),
 }
 
 

@@ -72,11 +72,15 @@ def check_tag_preconditions(
         *_mentions(context, version, state, listed),
         *check_declared_of(context, version),
         *check_chain_of(context, version),
-        _tag(context, version, listed, sign=sign),
+        *_free(version, _tag(context, version, listed, sign=sign), index),
         *_other_tags(context, version, listed, state),
-        index,
         *(_softened(row, context) for row in _runs(context, version)),
     )
+
+
+def _free(version: Version, *rows: Row) -> Iterator[Row]:
+    """Return whether the version's names are free; of a dev release, which is refused for what it is, only a no."""
+    return (row for row in rows if row.answer is Answer.NO or not version.is_prerelease)
 
 
 def show(rows: tuple[Row, ...], index: str) -> None:

@@ -76,9 +76,10 @@ def next_after_error(
 def why_before(hint: str, following: str, state: NextStep | None) -> str:
     """Return why the next command of the state comes before what a hint says; empty where the hint says it, too."""
     is_states = state is not None and following == state.command and bool(_COMMAND.fullmatch(f"`{following}`"))
-    if state is None or not hint or not is_states:
+    named = [command for command, _ in _commands(hint)]
+    if state is None or not is_states or not (named or _IMPERATIVE.match(hint)):
         return ""
-    return state.why if not any(_is_same_task(command, following) for command, _ in _commands(hint)) else ""
+    return state.why if not any(_is_same_task(command, following) for command in named) else ""
 
 
 def next_after_plan(typed: str) -> str:
