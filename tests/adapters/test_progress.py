@@ -96,3 +96,10 @@ def _waiting(app: WSGIApplication, silent: Path) -> WSGIApplication:
         return app(environ, start_response)
 
     return answer
+
+
+def test_a_picture_breaks_lines_as_a_terminal_does() -> None:
+    """Between words, below the text of the line."""
+    with console.pictured(30) as recorder:
+        console.say("  ok  tests      it passed for this commit")
+    assert recorder.export_text().rstrip().splitlines() == ["  ok  tests      it passed for", "      this commit"]

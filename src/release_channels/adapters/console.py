@@ -168,7 +168,7 @@ def annotate(command: str) -> None:
 
 def _wrapped(text: str, console: Console) -> str:
     """Break the lines of a text between words, where a terminal would break them within; commands stay in one piece."""
-    if not console.is_terminal:
+    if not console.is_terminal and console is not _picture:
         return text
     return "\n".join(_wrap_line(line, console.width) for line in text.split("\n"))
 
