@@ -191,6 +191,8 @@ def test_a_hint_that_comes_later_is_followed_by_what_comes_before_it(
     lines = capsys.readouterr().err.splitlines()
     assert "`release-channels bump --index local` writes 1.2.0" in lines[-3]
     assert not any("is free" in line for line in lines)  # nobody would take the name of a dev release
+    assert not any("tag v1.2.0.dev0 on" in line for line in lines)
+    assert not any("GitHub …" in line for line in lines)  # the remote is a directory
     assert lines[-2:] == ["  before that: 1 commit on main is in no preview", "next: nox -s preview"]
     assert repo.fingerprint() == before
 

@@ -44,6 +44,12 @@ def refused(repo: Repo, *words: str, env: dict[str, str] | None = None, steps: t
 WRONG = {
     # what the commit holds, the tag on it, and the rule's own words
     "dev release": ("1.2.3.dev0", "v1.2.3.dev0", "the commit declares 1.2.3.dev0, a dev release"),
+    "dev release, another tag": (
+        "1.2.3.dev0",
+        "v9.9.9",
+        "the commit declares 1.2.3.dev0, a dev release; "
+        "the tag v9.9.9 is for 9.9.9, but the commit declares 1.2.3.dev0",
+    ),
     "candidate": ("1.2.3rc1", "v1.2.3rc1", "1.2.3rc1 is a pre-release (rc1): no channel publishes it"),
     "local version": ("1.2.3+local", "v1.2.3+local", "1.2.3+local is a local version, which no index takes"),
     "leading zero": ("01.2.3", "v1.2.3", "the version 1.2.3 is not written in normal form"),
@@ -68,6 +74,7 @@ def test_each_wrong_tag_is_refused_by_its_own_rule(make_repo: MakeRepo, version:
     outcome = refused(repo, env={"GITHUB_ACTIONS": "true", "GITHUB_REF": f"refs/tags/{tag}"})
     assert outcome.message == f"not a version to release: {said}"
     assert outcome.hint
+    assert ".dev" not in outcome.hint  # no release tag is of a dev release
 
 
 def test_a_tag_option_is_checked_like_an_events_tag(make_repo: MakeRepo) -> None:

@@ -146,7 +146,15 @@ def warn(text: str) -> None:
 
 def result(text: str, *, style: str = "") -> None:
     """Print one line of the result on stdout as it is, in one style."""
-    results().print(_inert(text), style=style, markup=False)
+    if style or _picture is not None:
+        results().print(_inert(text), style=style, markup=False)
+        return
+    _spell_out(sys.stdout)  # without rich, which takes longer to import than help to make
+    try:
+        sys.stdout.write(f"{_inert(text)}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        results().on_broken_pipe()
 
 
 def fits(lines: Sequence[str]) -> bool:

@@ -69,8 +69,10 @@ def tag(context: TaskContext, request: TagRequest, *, dry_run: bool, waiting: Wa
 
 
 def _ask(context: TaskContext, request: TagRequest, version: Version, name: str, listed: RemoteRefs) -> tuple[Row, ...]:
-    console.say(f"{context.project.name} {version}: tag {name} on commit {context.commit.short}", style="bold")
-    with console.progress("looking at main, the tags, the index and GitHub", is_short=True):
+    what = "" if version.is_prerelease else f"tag {name} on "
+    console.say(f"{context.project.name} {version}: {what}commit {context.commit.short}", style="bold")
+    others = ", the tags, the index and GitHub" if context.repository else ", the tags and the index"
+    with console.progress(f"looking at main{others}", is_short=True):
         rows = check_tag_preconditions(context, version, listed, sign=request.sign, names_commit=request.names_commit)
     show(rows, context.index.name)
     return rows

@@ -67,15 +67,16 @@ def _name_final(version: Version) -> str:
 
 def check_tag(observed: Observed, request: Request, config: Config) -> Iterator[Finding]:
     """Check that the tag is the one that tag-format gives for the version, and that it is on this commit."""
+    is_dev = observed.version.is_prerelease
+    first = "`release-channels bump` makes the version final, then " if is_dev and observed.is_written else ""
+    created = f"{first}`release-channels tag` creates {tag_of(config.tag_format, final_of(observed.version))}"
     if request.tag is None:
-        is_dev = observed.version.is_prerelease
-        first = "`release-channels bump` makes the version final, then " if is_dev and observed.is_written else ""
-        hint = f"{first}`release-channels tag` creates {tag_of(config.tag_format, final_of(observed.version))}"
-        yield _error(f"no release tag is on commit {observed.commit.short}", hint)
+        yield _error(f"no release tag is on commit {observed.commit.short}", created)
         return
     wrong = why_wrong(request.tag, observed.version, config.tag_format)
     if wrong:
-        yield _error(wrong, f"the tag for {observed.version} is {tag_of(config.tag_format, observed.version)}")
+        own = f"the tag for {observed.version} is {tag_of(config.tag_format, observed.version)}"
+        yield _error(wrong, created if is_dev else own)
         return
     tag = observed.tag
     if tag is None:
