@@ -115,6 +115,8 @@ def test_without_a_tag_the_bump_comes_first_where_a_file_holds_a_dev_version(
     hint = plan(state(main, tag=None, is_written=is_written), None).hint.splitlines()[-1]
     assert hint.startswith(first or "`release-channels tag` creates v1.2.3")
     assert hint.endswith("`release-channels tag` creates v1.2.3")
+    other = plan(state(main, is_written=is_written), "v9.9.9").hint.splitlines()[-1]
+    assert other == (hint if ".dev" in main else "the tag for 1.2.3 is v1.2.3")
 
 
 def test_a_lightweight_tag_is_accepted_by_default() -> None:
