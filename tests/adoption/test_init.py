@@ -143,6 +143,16 @@ def test_an_existing_noxfile_keeps_every_line(make_repo: MakeRepo) -> None:
     assert "- preview -> " in listed
 
 
+@pytest.mark.parametrize("rules", ["", "--select=E4,E7,E9,F,I,RUF100"], ids=["the default", "more"])
+@pytest.mark.parametrize("texts", [{}, {"noxfile.py": NOXFILE, "tasks.py": TASKS}], ids=["new", "own"])
+def test_a_linter_passes_what_init_writes(make_repo: MakeRepo, texts: dict[str, str | bytes], rules: str) -> None:
+    """With ruff's own rules: a failed test workflow would stop each preview."""
+    repo = adopted(make_repo, texts)
+    words = filter(None, ("check", "--isolated", "--no-cache", rules, "noxfile.py", "tasks.py"))
+    screen = run(BIN / "ruff", *words, cwd=repo.root)
+    assert screen.code == 0, screen.text
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [

@@ -134,6 +134,11 @@ NEXT = {
         False,
         "git push origin main",
     ),
+    "versions in tags, released, and more is here": (
+        release_status("1.2", Reason.RELEASED, is_written=False, ahead=UnmergedBump("here", "git push origin main")),
+        False,
+        "git push origin main",
+    ),
     "staged, and its changelog is not ready": (
         release_status("1.2", Reason.STAGED, lacks_text=True, tag=None),
         False,

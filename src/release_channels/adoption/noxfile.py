@@ -13,9 +13,8 @@ from release_channels.model.session_names import NOXFILE
 
 _REGISTER = """
 # The release sessions: `nox -s preview`, and the others of `nox -l`.
-import nox  # noqa: E402
-
-from release_channels import sessions as release_sessions  # noqa: E402
+import nox  # noqa: E402, RUF100
+from release_channels import sessions as release_sessions  # noqa: E402, RUF100
 
 release_sessions.register(nox)
 """
@@ -27,14 +26,12 @@ if __name__ == "__main__":
 _HEAD = '''"""The sessions of this project; `nox -s preview` releases a preview to the local index."""
 
 import nox
-
 from release_channels import sessions
 
 '''
 _OWN_HEAD = '''"""The release sessions; this project's own are in noxfile.py. `nox -f release_noxfile.py -s preview`."""
 
 import nox
-
 from release_channels import sessions
 
 '''

@@ -13,9 +13,9 @@ _COLLECTIONS = ("ns", "namespace")
 _HEAD = '"""The tasks of this project: `invoke --list`."""\n'
 _PART = '''
 # The release tasks; where release-channels is not installed, each of them says how to get it.
-import sys  # noqa: E402
+import sys  # noqa: E402, RUF100
 
-from invoke import Collection, Exit, task  # noqa: E402
+from invoke import Collection, Exit, task  # noqa: E402, RUF100
 
 try:
     from release_channels.tasks import join as join_release_tasks
@@ -81,7 +81,7 @@ def parse_tasks(text: str, path: str = TASKS) -> TasksFile:
 def new_tasks(names: Collection[str], lock: str) -> str:
     """Return a tasks.py with only the release tasks; `lock` is the lock file that pins release-channels."""
     part = _part("ns", "Collection()", names, lock)
-    return _HEAD + part.replace("  # noqa: E402", "")
+    return _HEAD + part.replace("  # noqa: E402, RUF100", "")
 
 
 def joined(tasks: TasksFile, names: Collection[str], lock: str) -> str:

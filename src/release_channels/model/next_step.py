@@ -74,8 +74,8 @@ class NextStep:
 
 
 _COMMIT = "commit and push the next change"
-_TAGGED_NEXT = (Reason.STAGED, Reason.BEHIND, Reason.SUPERSEDED)
-"""The reasons after which a version that comes from git tags needs a tag, which is on main's commit."""
+_TAGGED_NEXT = (Reason.STAGED, Reason.BEHIND, Reason.SUPERSEDED, Reason.RELEASED)
+"""The reasons after which nothing comes of main's own commit where git tags give the version, before it has more."""
 
 
 def next_step(status: ReleaseStatus) -> NextStep:
