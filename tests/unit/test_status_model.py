@@ -134,6 +134,23 @@ NEXT = {
         False,
         "git push origin main",
     ),
+    "versions in tags, and bump has written": (
+        release_status(
+            "1.2.dev0",
+            Reason.OPEN,
+            1,
+            "local",
+            is_written=False,
+            ahead=UnmergedBump("here", "git commit", is_uncommitted=True),
+        ),
+        False,
+        "git commit",
+    ),
+    "versions in tags, and more is here": (
+        release_status("1.2.dev0", Reason.OPEN, 1, "local", is_written=False, ahead=UnmergedBump("here", "git push")),
+        False,
+        "nox -s preview",
+    ),
     "versions in tags, released, and more is here": (
         release_status("1.2", Reason.RELEASED, is_written=False, ahead=UnmergedBump("here", "git push origin main")),
         False,

@@ -485,7 +485,7 @@ def _lacks_text(project: Project, read: Read, version: Version) -> bool:
 def _uncommitted(context: TaskContext, project: Project, read: Read, version: Version, what: str) -> UnmergedBump:
     paths = _written(context, project, read, version)
     command = commit_command(version, paths, [path for path in paths if not context.git.tracks(path)])
-    return UnmergedBump(f"the working tree {what} {version}, uncommitted", command)
+    return UnmergedBump(f"the working tree {what} {version}, uncommitted", command, is_uncommitted=True)
 
 
 def _unmerged(context: TaskContext, what: str) -> UnmergedBump:

@@ -19,6 +19,8 @@ class UnmergedBump:
 
     where: str
     then: str
+    is_uncommitted: bool = False
+    """True if it is in the working tree alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _next_step(status: ReleaseStatus) -> NextStep:
     main, reason = status.main, status.preview.reason
     if status.unfinished:
         return _finish(status)
-    if status.ahead is not None and (status.is_written or reason in _TAGGED_NEXT):
+    if status.ahead is not None and (status.is_written or status.ahead.is_uncommitted or reason in _TAGGED_NEXT):
         return NextStep(False, status.ahead.then, status.ahead.where)
     if reason in (Reason.CLOSED, Reason.RELEASED) and status.is_written:
         return NextStep(False, status.task("bump-dev"), f"{main} is published, but main still declares it")
