@@ -302,7 +302,7 @@ MISTAKES = {
     "run number 0": Mistake((f"'0' {_NUMBER}",), words=("--run-number", "0")),
     "run number negative": Mistake((f"'-1' {_NUMBER}",), words=("--run-number=-1",)),
     "run number in Arabic digits": Mistake((f"'٣' {_NUMBER}",), words=("--run-number", "٣"), marks=()),
-    "run number of 5,000 digits": Mistake((f"'{'9' * 20}…' {_NUMBER}",), words=("--run-number", "9" * 5000)),
+    "run number of 5,000 digits": Mistake((f"'{'9' * 20}' {_NUMBER}",), words=("--run-number", "9" * 5000)),
     "no run number": Mistake(("expected one argument", "--run-number N"), words=("--run-number",)),
     "unknown index": Mistake(
         ("there is no index called 'nowhere'", "known here: local, pypi, testpypi", "next: nox -s preview -- --help"),

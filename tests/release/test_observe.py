@@ -117,7 +117,7 @@ CASES = {
     "there from somewhere": Case(DEV, ("1.2.0.dev7",), Result.PLANNED, "already published: "),
     "taken": Case(DEV, ("1.2.0.dev7@new",), Result.REFUSED, "taken: ", hint="the next free one is .dev8"),
     "taken by an earlier commit": Case(DEV, ("1.2.0.dev7@old",), Result.REFUSED, "taken: ", hint="run-offset = 1"),
-    "unfit": Case("1.2.0rc1", (), Result.REFUSED, "not a version to release: ", hint='"1.2.0.dev0"'),
+    "unfit": Case("1.2.0rc1", (), Result.REFUSED, "not a version to release: ", hint="bump-dev"),
 }
 
 

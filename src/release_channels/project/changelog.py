@@ -129,6 +129,8 @@ def _page(name: str, read: Read) -> str | None:
         text = content.decode("utf-8") if content else ""
     except (SymbolicLinkError, UnicodeDecodeError):
         return None
+    if not text:  # a parser takes longer to import than most files to parse
+        return None
     versions = {section.title.version for section in find_sections(parse_changelog(text, path)) if section.is_released}
     return path if len(versions - {None}) >= _FEWEST_RELEASES else None
 
