@@ -46,7 +46,7 @@ TASKS = {
     "bump": (("bump", "--index", "local", "--dry-run"), 72, HEAVY),
     "bump, offline": (("bump", "--offline", "--dry-run"), 71, HEAVY | HTTP),
     "tag": (("tag", "--index", "local", "--dry-run"), 88, HEAVY | EDITOR),
-    "doctor": (("doctor", "--index", "local"), 105, HEAVY),
+    "doctor": (("doctor", "--index", "local"), 106, HEAVY),
 }
 """A task's words, how many of our modules it may load, and the libraries that it loads none of."""
 
